@@ -1,0 +1,28 @@
+"""HiPPO memories, fast: online and offline, on numpy and torch.
+
+The signed form is used throughout: an invariant law is ``dc/dt = A c + B f``, LegS is ``dc/dt = (A c + B f)/t``; the
+order is the last axis of every state. Importing this package imports numpy and nothing heavier.
+"""
+
+from __future__ import annotations
+
+from hippo_fast.backends import BACKENDS, Capabilities
+from hippo_fast.discretizations import DISCRETIZATIONS
+from hippo_fast.memory import Memory, basis, reconstruct
+from hippo_fast.operators import OPERATORS, system
+from hippo_fast.run import legs_update, scan
+from hippo_fast.types import System
+
+__all__ = [
+    "BACKENDS",
+    "DISCRETIZATIONS",
+    "OPERATORS",
+    "Capabilities",
+    "Memory",
+    "System",
+    "basis",
+    "legs_update",
+    "reconstruct",
+    "scan",
+    "system",
+]

@@ -1,0 +1,38 @@
+"""Forward Euler, ``c' = c + h (A c + B u)``: first order.
+
+On LegS it passes through 1e21 at N = 32 before it recovers, which leaves nothing of the signal.
+"""
+
+from __future__ import annotations
+
+from typing import final
+
+from hippo_fast.discretizations.base import (
+    ConstantSteps,
+    Discretization,
+    PrefixSteps,
+    bilinear_invariant_steps,
+    bilinear_scale_steps,
+)
+from hippo_fast.operators.base import Operator
+from hippo_fast.types import Float64Array, Parameters
+
+
+@final
+class Euler(Discretization):
+    """GBT(0.0)."""
+
+    key = "euler"
+    reads = "cells"
+    time_laws = ("scale", "invariant")
+    first_time = 0.0
+    first_time_positive = False
+    starts_on_piece = False
+
+    def scale_steps(self, before: Float64Array, after: Float64Array) -> PrefixSteps:
+        """Return GBT(0.0) on LegS."""
+        return bilinear_scale_steps(before, after, 0.0)
+
+    def invariant_steps(self, operator: Operator, order: int, parameters: Parameters, dt: float) -> ConstantSteps:
+        """Return GBT(0.0) on an invariant law."""
+        return bilinear_invariant_steps(operator, order, parameters, dt, 0.0)
