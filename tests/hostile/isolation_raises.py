@@ -1,0 +1,3 @@
+"""A module whose import raises."""
+
+raise OSError("libmissing.so: cannot open shared object file")

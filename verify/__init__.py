@@ -1,0 +1,33 @@
+"""Where truth and speed meet: checks, their bounds, the worker a target runs in, campaigns and reports.
+
+Public: `check`, `identify`, `Report`. They are loaded when first used: a worker process imports this package too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from verify.campaign import Report, UsageError, check
+    from verify.parametrize import parametrize_with_checks
+
+__all__ = ["Report", "UsageError", "check", "parametrize_with_checks"]
+
+_HOMES = {
+    "Report": "verify.campaign",
+    "UsageError": "verify.campaign",
+    "check": "verify.campaign",
+    "parametrize_with_checks": "verify.parametrize",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'verify' has no attribute {name!r}; it has {', '.join(__all__)}")
+    import importlib  # noqa: PLC0415
+
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
