@@ -1,0 +1,70 @@
+"""Classical three-term recurrences, at the working precision of the caller."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from flint import arb, ctx
+from mpmath import libmp, mp, mpf
+
+from hippo_ref.precision import Vector
+
+
+def shifted_legendre(order: int, v: mpf) -> Vector:
+    """``P_n(2v - 1)`` for n < order, ``P_n(1) = 1``; stable on [0, 1]. Source: DLMF 18.9.1 (Bonnet)."""
+    z = 2 * v - 1
+    values = [mpf(1), z][:order]
+    for n in range(1, order - 1):
+        values.append(((2 * n + 1) * z * values[n] - n * values[n - 1]) / (n + 1))
+    return values
+
+
+def laguerre(order: int, alpha: mpf, u: mpf) -> Vector:
+    """``L_n^(alpha)(u)`` for n < order, ``L_n^(alpha)(0) = binom(n+alpha, n)``. Source: DLMF table 18.9.1."""
+    values = [mpf(1), 1 + alpha - u][:order]
+    for n in range(1, order - 1):
+        values.append(((2 * n + 1 + alpha - u) * values[n] - (n + alpha) * values[n - 1]) / (n + 1))
+    return values
+
+
+def legendre_scales(order: int) -> Vector:
+    """``s_n = sqrt(2n+1)`` for n < order."""
+    return _legendre_scales(order, mp.prec)[:]
+
+
+@lru_cache(maxsize=32)
+def _legendre_scales(order: int, bits: int) -> Vector:
+    return [mp.sqrt(2 * n + 1) for n in range(order)]
+
+
+def arb_from_mpf(value: mpf) -> arb:
+    """The ball of radius 0 around the number: mantissa and exponent are handed over, no decimal in between."""
+    return arb(value)
+
+
+def mpf_from_arb(ball: arb) -> mpf:
+    """The midpoint of a ball, exactly."""
+    mantissa, exponent = ball.mid().man_exp()
+    return mp.make_mpf(libmp.from_man_exp(int(mantissa), int(exponent)))
+
+
+@lru_cache(maxsize=64)
+def gauss_legendre(degree: int, bits: int) -> tuple[tuple[mpf, mpf], ...]:
+    """Nodes in (0, 1) and weights (sum 1) of Gauss–Legendre quadrature, as pairs, exact to ``bits`` bits.
+
+    The roots come from Arb, whose balls prove them: the precision is raised until every radius is below ``2^-bits``
+    of its midpoint.
+    """
+    borrowed = ctx.prec
+    extra = 16
+    try:
+        while True:
+            ctx.prec = bits + extra
+            balls = [arb.legendre_p_root(degree, index, True) for index in range(degree)]
+            # Halving and shifting to (0, 1) cancels for the leftmost nodes, hence the extra bits beyond the target.
+            pairs = [((1 + node) / 2, weight / 2) for node, weight in balls]
+            if min(ball.rel_accuracy_bits() for pair in pairs for ball in pair) >= bits:
+                return tuple((mpf_from_arb(node), mpf_from_arb(weight)) for node, weight in pairs)
+            extra *= 2
+    finally:
+        ctx.prec = borrowed
