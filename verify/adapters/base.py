@@ -1,0 +1,79 @@
+"""What an adapter is: the one file that knows how a library spells the levels of the target interface."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from importlib import metadata
+from typing import Any, Literal
+
+from verify.case import Case
+
+
+class Adapter(ABC):
+    """A library under test. Its attributes are read without importing the library; `bind` runs in the worker.
+
+    Attributes:
+        key: name of the target.
+        summary: one line about what it is.
+        distribution: name on PyPI, or None for our own.
+        levels: levels offered.
+        measures: measures offered, each with its fixed parameters (empty: any).
+        methods: rules offered.
+        dtypes: arithmetics offered.
+        orders: smallest and largest order offered.
+        normwise: True if matrices come out of a factorisation (rounding is relative to their norm).
+        convention: ``exact``, or ``auto`` where the library is known to use another consistent convention.
+    """
+
+    key: str
+    summary: str
+    distribution: str | None = None
+    levels: tuple[str, ...] = ("matrices",)
+    measures: Mapping[str, Mapping[str, str]]
+    methods: tuple[str, ...] = ("bilinear",)
+    dtypes: tuple[str, ...] = ("float64",)
+    orders: tuple[int, int] = (1, 4096)
+    normwise: bool = False
+    convention: Literal["exact", "auto"] = "exact"
+
+    @abstractmethod
+    def bind(self, case: Case) -> Any:
+        """The object to call for a case, with methods named after levels. Imports the library."""
+
+    def refuse(self, case: Case) -> str | None:
+        """None, or a limit of the library beyond what the attributes say."""
+        return None
+
+    def why_not(self, case: Case) -> str | None:
+        """None, or why the library has no such case."""
+        fixed = self.measures.get(case.measure)
+        smallest, largest = self.orders
+        if fixed is None:
+            return f"{self.key} has no {case.measure}"
+        if fixed and dict(fixed) != {name: value for name, value in case.parameters if name in fixed}:
+            return f"{self.key} has {case.measure} with {_listing(fixed)} only"
+        for name, value, offered in (
+            ("level", case.level, self.levels),
+            ("dtype", case.dtype, self.dtypes),
+        ):
+            if value not in offered:
+                return f"{self.key} has no {name} {value}; it has {', '.join(offered)}"
+        if case.level in ("step", "scan", "gradient") and case.method not in self.methods:
+            return f"{self.key} has no rule {case.method}; it has {', '.join(self.methods)}"
+        if not smallest <= case.order <= largest:
+            return f"{self.key} takes orders from {smallest} to {largest}"
+        return self.refuse(case)
+
+    def version(self) -> str | None:
+        """Installed version of the library, None if it is not installed."""
+        if self.distribution is None:
+            return metadata.version("hippo-verify")
+        try:
+            return metadata.version(self.distribution)
+        except metadata.PackageNotFoundError:
+            return None
+
+
+def _listing(parameters: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} = {value}" for name, value in parameters.items())

@@ -1,0 +1,102 @@
+"""Our own fast side, through the same door as a stranger's; the only place of `verify` that imports `hippo_fast`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from verify.adapters.base import Adapter
+from verify.case import Case
+
+MEASURES = ("legs", "legt", "lmu", "lagt", "fout", "legs_lti")
+METHODS = ("bilinear", "backward_euler", "euler", "zoh", "trapezoid", "foh")
+UPDATE_WEIGHTS = {"euler": 0.0, "bilinear": 0.5, "backward_euler": 1.0}
+
+LARGEST_EULER = 8
+"""Beyond, the derived bound of forward Euler passes the state itself in float32; on LegS it reaches 1e21 at N = 32."""
+
+
+class Own(Adapter):
+    """One backend of `hippo_fast`."""
+
+    dtypes = ("float64", "float32")
+    measures = {measure: {} for measure in MEASURES}  # noqa: RUF012 -- read only
+    methods = METHODS
+
+    def __init__(self, backend: str) -> None:
+        self.backend = backend
+        self.key = f"hippo-fast-{backend}"
+        self.summary = f"hippo_fast.scan on {backend}"
+        # Operators, single updates and read-outs are numpy whatever runs the scan; gradients are torch's.
+        self.levels = ("matrices", "step", "scan", "reconstruct") if backend == "numpy" else ("scan", "gradient")
+
+    def refuse(self, case: Case) -> str | None:
+        """What `hippo_fast` does not offer."""
+        if case.method in ("trapezoid", "foh") and case.measure != "legs":
+            return f"{case.method} is defined for legs only"
+        if case.method == "euler" and case.order > LARGEST_EULER and case.level in ("scan", "step", "gradient"):
+            return f"forward Euler is unusable above order {LARGEST_EULER}: it amplifies rounding beyond the state"
+        if case.level == "reconstruct" and case.measure == "lagt":
+            return "the window of lagt is infinite: hippo_fast refuses points that are fractions of it"
+        if case.level == "step" and (case.measure != "legs" or case.method not in UPDATE_WEIGHTS):
+            return "hippo_fast.legs_update is a single step of legs under euler, bilinear or backward_euler"
+        return None
+
+    def bind(self, case: Case) -> Any:
+        """The calls of one case."""
+        return _Numpy(case) if self.backend == "numpy" else _Torch(case)
+
+
+class _Numpy:
+    def __init__(self, case: Case) -> None:
+        self._case = case
+        self._arguments: dict[str, Any] = {"method": case.method, "dt": case.dt, **case.float_parameters}
+
+    def matrices(self, order: int) -> tuple[Any, Any]:
+        import hippo_fast  # noqa: PLC0415 -- listing adapters must not import them
+
+        system = hippo_fast.system(self._case.measure, order, **self._case.float_parameters)
+        return system.A.astype(self._case.dtype), system.B.astype(self._case.dtype)
+
+    def step(self, state: Any, sample: float, k: int) -> Any:
+        import hippo_fast  # noqa: PLC0415
+
+        return hippo_fast.legs_update(state, sample, k, UPDATE_WEIGHTS[self._case.method])
+
+    def scan(self, samples: Any, order: int) -> Any:
+        import hippo_fast  # noqa: PLC0415
+
+        return hippo_fast.scan(samples, self._case.measure, order, backend="numpy", **self._arguments)
+
+    def reconstruct(self, state: Any, points: Any) -> Any:
+        import hippo_fast  # noqa: PLC0415
+
+        return hippo_fast.reconstruct(self._case.measure, state, points, **self._case.float_parameters)
+
+
+class _Torch:
+    def __init__(self, case: Case) -> None:
+        self._case = case
+        self._arguments: dict[str, Any] = {"method": case.method, "dt": case.dt, **case.float_parameters}
+
+    def _tensor(self, samples: Any) -> Any:
+        import torch  # noqa: PLC0415
+
+        return torch.as_tensor(samples, dtype=getattr(torch, self._case.dtype), device=self._case.device)
+
+    def scan(self, samples: Any, order: int) -> Any:
+        import hippo_fast  # noqa: PLC0415
+
+        return hippo_fast.scan(self._tensor(samples), self._case.measure, order, backend="torch", **self._arguments)
+
+    def gradient(self, samples: Any, order: int) -> Any:
+        import torch  # noqa: PLC0415
+
+        import hippo_fast  # noqa: PLC0415
+
+        def last(values: Any) -> Any:
+            return hippo_fast.scan(values, self._case.measure, order, backend="torch", output="last", **self._arguments)
+
+        jacobian = torch.autograd.functional.jacobian(last, self._tensor(samples).clone(), vectorize=False)
+        return np.asarray(jacobian)

@@ -1,0 +1,454 @@
+"""Rounding bounds, derived step by step from the data of the case; no tolerance is chosen by hand.
+
+Every comparison has two limits.
+
+*Forward limit*, which a PASS must keep: each step is as accurate as a product with correctly formed discrete matrices,
+``c' = G c + g u``. Its local error is at most ``gamma_p (|G| |c| + |g| |u|)`` with ``p = 2N + 16`` (Higham, Accuracy
+and Stability of Numerical Algorithms, 2nd ed., section 3.1; the constant covers the entries and the sum).
+
+*Backward limit*, which a FAIL must exceed: each step ``M c' = R c + q u`` is solved by any backward-stable way:
+triangular or LU solve, or a matrix ``G = M^-1 R`` formed beforehand, with A and B rounded. Its local error is at most
+
+    gamma_p |M^-1| ( W (|G| |c| + |g| |u|) + |R| |c| + |q| |u| ),    W = max(|M|, |L| |U|),
+
+entry by entry, with ``p = 6N + 24`` (Higham, theorems 8.5 and 9.4, section 14.1: 3N for the factorisation, N each for
+forming, applying and adding up). Between the two limits no verdict is given: the error may be rounding, or a defect
+too small to be told from it.
+
+*Propagation.* In the coordinates ``D c`` given by `weights` the symmetric part of every operator here is negative
+semidefinite (the structure identities ``A + A^T = -I - s s^T`` and their like), so the transition of GBT(a >= 1/2),
+zoh and foh is a contraction in the Euclidean norm, and local errors simply add. For the other rules (euler, trapezoid)
+the norms of the products of transitions are computed.
+
+Here ``gamma_p = p u / (1 - p u)`` for unit roundoff u. The majorants are evaluated in float64 and inflated by
+`EVALUATION`, which covers their own rounding.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+
+from verify.metrics import norm
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+ROUNDOFF = {"float64": 2.0**-53, "float32": 2.0**-24}
+SMALLEST_NORMAL = {"float64": 2.0**-1022, "float32": 2.0**-126}
+EVALUATION = 1.01
+"""Covers the rounding of a majorant itself: relative 1e-10 at most, since M has a condition number below N^2."""
+
+EXPONENTIAL_OPERATIONS = 48
+"""Errors per entry of A that a well formed exponential amounts to: two Pade polynomials, a solve, squarings."""
+
+REFERENCE = 1e-40
+"""Accuracy of exact coefficients relative to their norm: the oracle asks for 50 digits, quadrature included."""
+
+SECOND_ORDER = np.array([0.0, 1.0])
+"""Rounding of what rounding left: counted in the backward limit; the forward limit is of first order."""
+
+GBT = {"euler": 0.0, "bilinear": 0.5, "backward_euler": 1.0}
+"""The weight a of the generalized bilinear rules."""
+CONTRACTING = ("bilinear", "backward_euler", "zoh", "foh")
+
+SOURCE = "rounding of each step (Higham 2002, ch. 3, 8, 9, 14), added up through the contraction of the exact operator"
+
+
+def gamma(operations: float, dtype: str) -> float:
+    """``p u / (1 - p u)`` for p rounding errors in a row; inf once p u reaches 1."""
+    product = operations * ROUNDOFF[dtype]
+    return product / (1 - product) if product < 1 else math.inf
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The two limits of a comparison.
+
+    Attributes:
+        forward: a PASS needs an error of at most this.
+        backward: a FAIL needs an error above this; never below ``forward``.
+        source: where both come from.
+    """
+
+    forward: Array
+    backward: Array
+    source: str = SOURCE
+
+    def __post_init__(self) -> None:
+        if not np.all(self.backward >= self.forward):
+            raise ValueError("a backward limit below the forward limit would fail what it passes")
+
+
+def weights(measure: str, parameters: Mapping[str, float], order: int) -> Array:
+    """(N,) diagonal D in which ``D A D^-1`` has a negative semidefinite symmetric part.
+
+    1 for the orthonormal bases; LMU is LegT scaled by ``s_n (-1)^n``; LagT's triangle of ones is scaled by
+    ``Lam_n = sqrt(Gamma(n + alpha + 1) / n!)``, taken relative to ``Lam_0``.
+    """
+    n = np.arange(order)
+    if measure == "lmu":
+        return np.asarray(1 / np.sqrt(2.0 * n + 1))
+    alpha = parameters.get("alpha", 0.0)
+    if measure == "lagt" and alpha != 0:
+        logs = [0.5 * (math.lgamma(i + alpha + 1) - math.lgamma(i + 1) - math.lgamma(alpha + 1)) for i in n]
+        return np.asarray(np.exp(np.array(logs)))
+    return np.ones(order)
+
+
+@dataclass(frozen=True)
+class Operator:
+    """What the bounds need to know of a case: its exact operator in float64, its rule and its clock.
+
+    Attributes:
+        measure: key of the measure.
+        parameters: its parameters.
+        A: (N, N) rows.
+        B: (N,) entries.
+        method: discretization rule.
+        dt: sample spacing, None under the scale law.
+    """
+
+    measure: str
+    parameters: tuple[tuple[str, float], ...]
+    A: tuple[tuple[float, ...], ...]
+    B: tuple[float, ...]
+    method: str
+    dt: float | None
+
+    @property
+    def order(self) -> int:
+        """Number of coefficients N."""
+        return len(self.B)
+
+    @property
+    def weights(self) -> Array:
+        """(N,) diagonal D of the norm in which errors are judged."""
+        return weights(self.measure, dict(self.parameters), self.order)
+
+    def gammas(self, dtype: str) -> Array:
+        """(2,) the factors of the forward and of the backward limit."""
+        return np.array([gamma(2 * self.order + 16, dtype), gamma(6 * self.order + 24, dtype)])
+
+
+@dataclass(frozen=True)
+class Majorant:
+    """One step in D-coordinates: local error at most ``gamma (K |c| + kappa |u| + before |u_previous|)``.
+
+    K, kappa and before hold the forward version first and the backward version second; ``transition`` and the columns
+    ``inputs``, of u and of u_previous, are the exact step itself, rounded.
+    """
+
+    K: Array
+    kappa: Array
+    before: Array
+    transition: Array
+    inputs: Array
+
+
+@lru_cache(maxsize=1024)
+def majorant(operator: Operator, k: int) -> Majorant:
+    """Majorants of the step that reads sample k (k >= 1 under the scale law; any k for invariant laws)."""
+    D = operator.weights
+    A = np.array(operator.A) * D[:, None] / D[None, :]
+    B = np.array(operator.B) * D
+    if operator.method in ("zoh", "foh"):
+        return _exponential(operator, A, B, k)
+    order = len(B)
+    identity = np.eye(order)
+    b = np.zeros(order)
+    if operator.method == "trapezoid":
+        if k < 2:  # the projection of the first linear piece: two coefficients of the two samples
+            line = _line(1.0, order)
+            two = np.stack([np.abs(line).sum(axis=1)] * 2) + 1
+            return Majorant(np.zeros((2, order, order)), two, two, np.zeros((order, order)), line)
+        M, R, q, b = identity - A / (2 * k), identity + A / (2 * (k - 1)), B / (2 * k), B / (2 * (k - 1))
+    else:
+        a = GBT[operator.method]
+        h = 1.0 / k if operator.dt is None else operator.dt
+        M, R, q = identity - a * h * A, identity + (1 - a) * h * A, h * B
+    inverse = identity if operator.method == "euler" else np.linalg.inv(M)
+    L, U = scipy.linalg.lu(M, permute_l=True)
+    W = np.maximum(np.abs(M), np.abs(L) @ np.abs(U))
+    G, g, gb = inverse @ R, inverse @ q, inverse @ b
+    solve = np.abs(inverse)
+    return Majorant(
+        K=np.stack([np.abs(G), solve @ (W @ np.abs(G) + np.abs(R))]),
+        kappa=np.stack([np.abs(g), solve @ (W @ np.abs(g) + np.abs(q))]),
+        before=np.stack([np.abs(gb), solve @ (W @ np.abs(gb) + np.abs(b))]),
+        transition=G,
+        inputs=np.stack([g, gb], axis=1),
+    )
+
+
+def _line(end: float, order: int, time: float | None = None) -> Array:
+    """(N, 2) projection on [0, time] of the line through u at ``end`` and u_previous at ``end - 1``, a column each."""
+    time = end if time is None else time
+    columns = np.zeros((order, 2))
+    for column, (value, slope) in enumerate(((1 - end, 1.0), (end, -1.0))):
+        columns[0, column] = value + slope * time / 2
+        if order > 1:
+            columns[1, column] = slope * time / (2 * math.sqrt(3))
+    return columns
+
+
+def _exponential(operator: Operator, A: Array, B: Array, k: int) -> Majorant:
+    """Hold-exact steps ``c' = e^{tau A} c + g u`` (LegS: ``c' = p' + e^{tau A} (c - p)`` for the held piece p).
+
+    The exponential is conditioned by ``tau ||A||`` because the semigroup contracts (Van Loan 1977, The sensitivity of
+    the matrix exponential, theorem 2.2). Forward: it is formed as if each entry of A carried `EXPONENTIAL_OPERATIONS`
+    errors. Backward: scaling and squaring adds ``sqrt(N) gamma_N`` per squaring, doubled by each that follows, which
+    makes ``sqrt(N) tau ||A||`` in all. The input may be formed as ``A^-1 (e^{tau A} - I) B``, which is excused up to the
+    length of the memory; a singular A (FouT of even order) excuses nothing more.
+    """
+    order = len(B)
+    if operator.dt is not None:
+        tau = operator.dt
+    elif operator.method == "zoh":
+        tau = math.log1p(1 / k)
+    else:
+        tau = math.log(k / (k - 1)) if k > 1 else 0.0
+    block = np.zeros((order + 1, order + 1))
+    block[:order, :order], block[:order, order] = tau * A, tau * B
+    full = scipy.linalg.expm(block)
+    G, drives = full[:order, :order], np.stack([full[:order, order], np.zeros(order)], axis=1)
+    if operator.dt is None:
+        drives[:, 0] = (np.eye(order) - G)[:, 0]
+        if operator.method == "foh":
+            drives = _line(float(k), order) - G @ _line(float(k), order, k - 1.0)
+    g = np.abs(drives[:, 0])
+    stiffness = tau * float(np.linalg.norm(A))
+    if operator.dt is None:
+        # The held piece is added and its transition subtracted: e_0, or e_0 and e_1 for a line, on either side of G.
+        piece = np.eye(order)[: 1 if operator.method == "zoh" else 2].sum(axis=0)
+        g = piece + np.abs(G) @ piece
+        drive = 4.0
+    else:
+        memory = dict(operator.parameters).get("theta", 1.0)
+        reach = min(1 / max(float(np.linalg.svd(A, compute_uv=False)[-1]), 1 / memory), memory)
+        drive = max(tau, reach) * float(np.linalg.norm(B))
+    # First order in a relative change of the entries of A: ``int e^{(tau-s)A} |dA| |e^{sA} c| ds``, its integrand taken
+    # at both ends. gamma_p multiplies everything later; the exponential has its own count, hence the quotient.
+    own = EXPONENTIAL_OPERATIONS / (2 * order + 16) * tau * np.abs(A)
+    coarse = math.sqrt(order) * (1 + stiffness)
+    held = piece if operator.dt is None else g
+    K = np.stack([np.abs(G) + own @ (np.eye(order) + np.abs(G)), np.abs(G) + coarse * np.eye(order)])
+    kappa = np.stack([g + own @ (held + g), g + coarse * drive / math.sqrt(order)])
+    K[1], kappa[1] = np.maximum(K[0], K[1]), np.maximum(kappa[0], kappa[1])
+    before = kappa if operator.method == "foh" else np.zeros_like(kappa)
+    return Majorant(K, kappa, before, G, drives)
+
+
+def floor(operator: Operator, dtype: str) -> float:
+    """Absolute error that gradual underflow, or flushing to zero, may add to one step."""
+    D = operator.weights
+    return float(SMALLEST_NORMAL[dtype] * (6 * operator.order + 24) * (D.max() / D.min()))
+
+
+def step_limits(operator: Operator, state: Array, sample: float, after: Array, k: int, dtype: str) -> Limits:
+    """Limits on the D-weighted Euclidean error of one step from a given state.
+
+    Args:
+        operator: the exact operator.
+        state: (N,) state before.
+        sample: the sample read.
+        after: (N,) exact state after, rounded.
+        k: index of the sample.
+        dtype: arithmetic of the target.
+    """
+    D = operator.weights
+    gammas = operator.gammas(dtype)
+    smallest = floor(operator, dtype)
+    if k == 0 and operator.dt is None:
+        value = gammas * abs(sample) * float(D[0]) + smallest
+    else:
+        step = majorant(operator, k)
+        local = step.K @ np.abs(state * D) + step.kappa * abs(sample)
+        value = gammas * (norm(local) + norm(after, D)) + smallest * (1 + np.linalg.norm(step.K, axis=(1, 2)))
+    value = value * EVALUATION
+    return Limits(value[0], np.maximum(value[0], value[1]))
+
+
+def scan_limits(operator: Operator, samples: Sequence[float], states: Array, dtype: str) -> Limits:
+    """Limits on the D-weighted Euclidean error of each state of a scan.
+
+    Args:
+        operator: the exact operator.
+        samples: (L,) the input.
+        states: (L, N) exact states, rounded to float64.
+        dtype: arithmetic of the target.
+
+    Returns:
+        (L,) limits; inf where the arithmetic can promise nothing.
+    """
+    D, order = operator.weights, operator.order
+    gammas, smallest = operator.gammas(dtype), floor(operator, dtype)
+    sizes = norm(states, D)
+    errors = np.zeros(2)
+    bounds = np.zeros((len(samples), 2))
+    locals_: list[Array] = []
+    reach = np.zeros((0, order, order))
+    contracting = operator.method in CONTRACTING
+    with np.errstate(over="ignore", invalid="ignore"):
+        for k, sample in enumerate(samples):
+            if k == 0 and operator.dt is None:  # a copy of the first sample, in the target's precision
+                local = gammas * abs(sample) * float(D[0]) + smallest
+            else:
+                step = majorant(operator, k)
+                size = step.kappa * abs(sample)
+                if k:
+                    size = size + step.K @ np.abs(states[k - 1] * D) + step.before * abs(samples[k - 1])
+                amplification = np.linalg.norm(step.K, axis=(1, 2)) * SECOND_ORDER
+                local = gammas * (norm(size) + sizes[k] + amplification * errors) + smallest * (1 + amplification)
+                if not contracting:
+                    reach = step.transition @ reach
+            if contracting:
+                errors = errors + local
+            else:
+                locals_.append(local)
+                reach = np.concatenate([reach, np.eye(order)[None]])
+                errors = _norms(reach) @ np.array(locals_)
+            bounds[k] = errors
+    bounds = np.where(np.isfinite(bounds), bounds * EVALUATION, np.inf)
+    return Limits(bounds[:, 0], np.maximum(bounds[:, 0], bounds[:, 1]))
+
+
+def _norms(stack: Array) -> Array:
+    """Upper bounds on the 2-norms of a stack of matrices: the smaller of Frobenius and sqrt(1-norm times inf-norm)."""
+    magnitude = np.abs(stack)
+    mixed = np.sqrt(magnitude.sum(axis=1).max(axis=1) * magnitude.sum(axis=2).max(axis=1))
+    return np.asarray(np.minimum(np.sqrt((stack * stack).sum(axis=(1, 2))), mixed))
+
+
+def jacobian_limits(operator: Operator, length: int, dtype: str) -> Limits:
+    """Limits on the D-weighted error of each column of d last state / d samples, for a contracting rule.
+
+    Forward mode and finite differences run the recurrence on unit impulses: their local errors are those of a scan.
+    Reverse mode runs the transposed steps, which contract as well, on the rows of the transition to the end, and
+    multiplies by the injected column. A target uses one of them: the larger bound covers it.
+
+    Args:
+        operator: the exact operator.
+        length: number of samples L.
+        dtype: arithmetic of the target.
+
+    Returns:
+        (L,) limits.
+    """
+    order, D = operator.order, operator.weights
+    gammas, smallest = operator.gammas(dtype), floor(operator, dtype)
+    first = 1 if operator.dt is None else 0
+    steps = [majorant(operator, k) if k >= first else None for k in range(length)]
+    injected = np.zeros((length, order))
+    start = np.zeros(order)
+    start[0] = D[0]
+    columns, errors = np.zeros((order, 0)), np.zeros((0, 2))
+    for k, step in enumerate(steps):
+        if step is None:
+            columns, errors, injected[k] = start[:, None], np.array([gammas * D[0]]) + smallest, start
+            continue
+        sizes = np.stack([norm((K @ np.abs(columns)).T) for K in step.K], axis=1)
+        amplification = np.linalg.norm(step.K, axis=(1, 2)) * SECOND_ORDER
+        columns = step.transition @ columns
+        injected[k] = step.inputs[:, 0]
+        own = norm(step.kappa) + float(norm(injected[k]))
+        if k:
+            columns[:, -1] += step.inputs[:, 1]
+            sizes[-1] += norm(step.before)
+        errors = errors + gammas * (sizes + norm(columns.T)[:, None] + amplification * errors)
+        columns = np.concatenate([columns, injected[k][:, None]], axis=1)
+        errors = np.concatenate([errors, (gammas * own)[None]]) + smallest * (1 + amplification)
+    rows, lost, reverse = np.eye(order), np.zeros((order, 2)), np.zeros((length, 2))
+    for k in range(length - 1, -1, -1):
+        step = steps[k]
+        # The last two products: with the column of the sample in its own step, and in the next one (nodes).
+        columns_now = step.kappa.T if step is not None else np.abs(np.stack([start, start], axis=1))
+        direct = norm((lost * float(norm(injected[k])) + gammas * (np.abs(rows) @ columns_now)).T)
+        following = steps[k + 1] if k + 1 < length else None
+        if following is not None:
+            direct = direct + gammas * norm(following.before)
+        reverse[k] = direct + smallest
+        if step is not None:
+            back = np.stack([norm(np.abs(rows) @ K) for K in step.K], axis=1)
+            rows = rows @ step.transition
+            lost = lost + gammas * (back + norm(rows)[:, None])
+    total = np.maximum(errors, reverse) * EVALUATION
+    return Limits(total[:, 0], np.maximum(total[:, 0], total[:, 1]))
+
+
+ENTRY_OPERATIONS = 8
+"""Rounding errors in an entry such as ``-sqrt(2n+1) sqrt(2k+1) / theta``: two roots, products, a quotient, a sum."""
+
+
+def entry_limits(
+    measure: str, parameters: Mapping[str, float], A: Array, B: Array, dtype: str
+) -> tuple[Limits, Limits]:
+    """Limits on every entry of A and B.
+
+    Forward: each entry is evaluated from its formula with `ENTRY_OPERATIONS` roundings (LagT with alpha: the
+    exponential of half a difference of log-gammas, whose absolute error scales with the log-gammas themselves).
+    Backward: a similarity or eigendecomposition in between loses ``gamma_{8N}`` of the norm (LAPACK Users' Guide,
+    3rd ed., section 4.7, with ``p(n) = 8n``).
+
+    Returns:
+        Limits of A (N, N) and of B (N,).
+    """
+    order = len(B)
+    operations = np.full(order, float(ENTRY_OPERATIONS))
+    alpha = parameters.get("alpha", 0.0)
+    if measure == "lagt":
+        for n in range(order):
+            logs = abs(math.lgamma(n + alpha + 1)) + abs(math.lgamma(n + 1)) + abs(math.lgamma(1 - alpha))
+            operations[n] += 4 * logs + (4 * n if alpha != 0 else 0)
+    u = ROUNDOFF[dtype]
+    entries = (operations[:, None] + operations[None, :]) / 2 + (operations.max() - ENTRY_OPERATIONS)
+    forward_A, forward_B = entries * u * np.abs(A), operations * 2 * u * np.abs(B)
+    loss = gamma(8 * order, dtype)
+    source = "entries evaluated from their formula (Higham 2002, lemma 3.1); LAPACK Users' Guide 4.7 for factored forms"
+    return (
+        Limits(forward_A, np.maximum(forward_A, loss * np.linalg.norm(A)), source),
+        Limits(forward_B, np.maximum(forward_B, loss * np.linalg.norm(B)), source),
+    )
+
+
+def residual_limits(A: Array, B: Array, state: Array, sample: float, dtype: str) -> Limits:
+    """Limits on each entry of ``A c + B f - dc/dt``, given entries of A and B within their own limits."""
+    order = len(B)
+    size = np.abs(A) @ np.abs(state) + np.abs(B) * abs(sample)
+    whole = np.linalg.norm(A) * np.linalg.norm(state) + np.linalg.norm(B) * abs(sample)
+    forward = gamma(order + 2 * ENTRY_OPERATIONS, dtype) * size + REFERENCE * whole
+    coarse = gamma(8 * order, dtype) * whole
+    source = "entries of A and B within rounding, times the exact coefficients (Higham 2002, section 3.1)"
+    return Limits(forward, np.maximum(forward, coarse), source)
+
+
+def reconstruction_limits(sizes: Array, coefficients: Array, dtype: str) -> Limits:
+    """Limit on each reconstructed value ``sum_n c_n g_n(y)``.
+
+    The recurrence of an orthogonal polynomial of degree n on its interval loses at most ``n^2 u`` of ``max |g_n|``, and
+    so does the rounding of the point (Markov's inequality ``|P_n'| <= n^2``; Barrio 2002, Rounding error bounds for the
+    Clenshaw and Forsythe algorithms). A trigonometric argument ``2 pi j y`` loses ``2 pi j u``: below the same bound.
+
+    Args:
+        sizes: (N,) largest ``|g_n|`` on the window.
+        coefficients: (N,) state.
+        dtype: arithmetic of the target.
+
+    Returns:
+        Limits that hold for each point.
+    """
+    n = range(len(coefficients))
+    loss = np.array([gamma(8 * i * i + len(n) + 16, dtype) for i in n])
+    value = np.asarray(float(np.dot(loss, sizes * np.abs(coefficients))) + SMALLEST_NORMAL[dtype] * len(n))
+    source = "three-term recurrence on its interval (Barrio 2002) and rounding of the point (Markov's inequality)"
+    return Limits(value, value * 4, source)
+
+
+def state_rounding(sizes: Array, coefficients: Array, dtype: str) -> float:
+    """What a reconstruction loses because its coefficients were rounded once to the target's precision."""
+    return float(ROUNDOFF[dtype] * np.dot(sizes, np.abs(coefficients)))

@@ -1,0 +1,334 @@
+"""What a check is: a claim, the cases it applies to, a judgement, and wrong candidates that it must reject."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from verify.bounds import Limits
+from verify.case import Case
+from verify.defects import Defect
+from verify.metrics import ratio, worst_index
+from verify.oracle import Oracle
+from verify.result import Result, Target, TargetError
+from verify.verdict import Status, Verdict
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+MEANINGFUL = 0.1
+"""A limit above this share of the judged quantity decides nothing: even its first digit would be free."""
+
+SHRINK_CALLS = 60
+"""Calls spent on making a failing input smaller; each may cost a call into another process."""
+
+
+@dataclass(frozen=True)
+class Suite:
+    """How much is tried.
+
+    Attributes:
+        name: ``quick`` or ``full``.
+        examples: drawn inputs per check and case, beside the fixed corpus.
+        length: longest drawn signal.
+        seed: seed of the draws.
+    """
+
+    name: str
+    examples: int
+    length: int
+    seed: int = 0
+
+
+QUICK = Suite("quick", examples=6, length=40)
+FULL = Suite("full", examples=60, length=160)
+SUITES = {"quick": QUICK, "full": FULL}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One judged comparison.
+
+    Attributes:
+        status: PASS, FAIL or INCONCLUSIVE.
+        measured: error at the worst place.
+        bound: the limit that decided: forward for a pass, backward for a failure.
+        ratio: error ÷ forward limit.
+        compared: numbers compared.
+        worst: place and values, JSON-able.
+        message: empty for a pass.
+        source: where the limits come from.
+    """
+
+    status: Status
+    measured: float
+    bound: float
+    ratio: float
+    compared: int
+    worst: dict[str, Any]
+    message: str = ""
+    source: str = ""
+
+
+class Undecidable(Exception):  # noqa: N818 -- a finding, not an error
+    """Raised by a check when the case offers nothing to decide on; carries the reason."""
+
+
+@dataclass
+class Record:
+    """Collects findings over the inputs of one check and case."""
+
+    findings: int = 0
+    compared: int = 0
+    worst: Finding | None = None
+    failure: Finding | None = None
+    smallest: Finding | None = None
+    undecided: Finding | None = None
+    size: int = 0
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, finding: Finding, size: int = 0) -> None:
+        """Keep what matters of one finding; ``size`` orders inputs for the smallest counterexample."""
+        self.findings += 1
+        self.compared += finding.compared
+        if self.worst is None or finding.ratio > self.worst.ratio:
+            self.worst = finding
+        if finding.status is Status.FAIL:
+            if self.failure is None or finding.ratio > self.failure.ratio:
+                self.failure = finding
+            if self.smallest is None or size < self.size:
+                self.smallest, self.size = finding, size
+        elif finding.status is Status.INCONCLUSIVE and (self.undecided is None or finding.ratio > self.undecided.ratio):
+            self.undecided = finding
+
+
+def judge(
+    error: Array,
+    limits: Limits,
+    *,
+    scale: float | Array,
+    got: Array,
+    expected: Array,
+    where: Callable[[tuple[int, ...]], dict[str, Any]],
+    normwise: bool = False,
+) -> Finding:
+    """Compare errors with their limits.
+
+    Args:
+        error: errors, any shape; NaN counts as infinite.
+        limits: limits of a broadcastable shape.
+        scale: size of the judged quantity; a forward limit above `MEANINGFUL` of it passes nothing but exact equality.
+        got: values of the target; its first axes are those of ``error``.
+        expected: exact values, rounded.
+        where: names the place of an index: ``"what"`` for the message, and ``"got"``, ``"expected"`` where one number
+            of a row tells more than the row.
+        normwise: True if a PASS may use the backward limit (results of a factorisation).
+    """
+    error = np.where(np.isnan(error), np.inf, np.abs(error))
+    if error.size == 0:
+        raise Undecidable("nothing to compare")
+    forward = np.broadcast_to(limits.backward if normwise else limits.forward, error.shape)
+    backward = np.broadcast_to(limits.backward, error.shape)
+    size = np.broadcast_to(np.asarray(scale, dtype=float), error.shape)
+    failed = ratio(error, backward)
+    if np.any(failed > 1):
+        index = worst_index(failed)
+        status, bound = Status.FAIL, float(backward[index])
+    else:
+        passed = ratio(error, forward)
+        undecided = (passed > 1) | ((error > 0) & (forward > MEANINGFUL * size))
+        index = worst_index(np.where(undecided, np.inf, passed))
+        status = Status.INCONCLUSIVE if undecided.any() else Status.PASS
+        bound = float(forward[index])
+    measured = float(error[index])
+    place = where(index)
+    worst = {"got": _plain(got[index]), "expected": _plain(expected[index]), **place}
+    what = place.get("what", "the value")
+    message = ""
+    if status is Status.FAIL:
+        message = (
+            f"{what} is off by {measured:.3g}, and rounding explains at most {bound:.3g}: "
+            f"got {_short(worst['got'])}, expected {_short(worst['expected'])}"
+        )
+    elif status is Status.INCONCLUSIVE and bound > MEANINGFUL * size[index]:
+        message = (
+            f"rounding alone may change {what} by {bound:.3g}, too much beside its size {size[index]:.3g} to decide: "
+            "the rule amplifies rounding here; use a higher precision, a lower order or a stable rule"
+        )
+    elif status is Status.INCONCLUSIVE:
+        message = (
+            f"{what} is off by {measured:.3g}: more than accurately formed steps lose ({bound:.3g}), "
+            f"less than a backward-stable implementation may lose ({backward[index]:.3g})"
+        )
+    quotient = float(ratio(error[index], np.asarray(bound)))
+    return Finding(status, measured, bound, quotient, int(error.size), worst, message, limits.source)
+
+
+def _plain(value: Any) -> Any:
+    """JSON-able form of a number or row; what is not finite becomes text."""
+    numbers = np.asarray(value, dtype=float)
+    if numbers.ndim == 0:
+        number = float(numbers)
+        return number if np.isfinite(number) else repr(number)
+    return [x if np.isfinite(x) else repr(x) for x in numbers[:64].tolist()]
+
+
+def worst_coefficient(got: Array, signed: Array, exact: Array, weights: Array) -> dict[str, Any]:
+    """The coefficient of a state that is most off, with its two values, for `judge`."""
+    sizes = np.abs(signed * weights)
+    index = int(np.argmax(np.where(np.isnan(sizes), np.inf, sizes)))
+    return {"coefficient": index, "got": _plain(got[index]), "expected": _plain(exact[index])}
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    numbers = np.asarray(value, dtype=float)
+    if numbers.ndim == 0:
+        return f"{float(numbers):.12g}"
+    shown = ", ".join(f"{x:.6g}" for x in numbers[:4].tolist())
+    return f"[{shown}{', ...' if numbers.size > 4 else ''}]"
+
+
+class Check(ABC):
+    """One property. A check sets the class attributes and is final."""
+
+    key: ClassVar[str]
+    claim: ClassVar[str]
+    levels: ClassVar[tuple[str, ...]]
+
+    def why_not(self, case: Case) -> str | None:
+        """None, or the reason why the property does not apply to a case at one of its levels."""
+        return None
+
+    def companions(self, case: Case) -> tuple[Case, ...]:
+        """Further cases that the target must offer for the property to be examined."""
+        return ()
+
+    @abstractmethod
+    def examine(self, case: Case, oracle: Oracle, target: Target, suite: Suite, record: Record) -> None:
+        """Put findings into ``record``. May raise TargetError or Undecidable."""
+
+    @abstractmethod
+    def mutants(self, case: Case) -> Sequence[Defect]:
+        """Wrong candidates for a case; the check must reject each."""
+
+    def run(self, case: Case, oracle: Oracle, target: Target, suite: Suite) -> Verdict:
+        """The verdict on one case."""
+        record = Record()
+        stopped = ""
+        try:
+            self.examine(case, oracle, target, suite, record)
+        except TargetError as error:
+            if record.failure is None:
+                evidence = {"kind": error.kind, **error.evidence}
+                return Verdict(self.key, self.claim, case, Status.ERROR, message=error.message, worst=evidence)
+        except Undecidable as reason:
+            stopped = str(reason)
+        chosen = record.failure or record.undecided or record.worst
+        if chosen is None or (stopped and record.failure is None):
+            return Verdict(self.key, self.claim, case, Status.INCONCLUSIVE, message=stopped or "no input was tried")
+        details = {**record.details, "inputs": record.findings}
+        if record.failure is not None and record.smallest is not None:
+            details["smallest"] = record.smallest.worst
+        return Verdict(
+            self.key,
+            self.claim,
+            case,
+            chosen.status,
+            measured=chosen.measured,
+            bound=chosen.bound,
+            bound_source=chosen.source,
+            compared=record.compared,
+            worst=chosen.worst,
+            message=chosen.message,
+            details=details,
+        )
+
+
+def explore(
+    corpus: Iterable[Any],
+    strategy: Any,
+    trial: Callable[[Any], tuple[Finding, int]],
+    record: Record,
+    suite: Suite,
+    examples: int,
+) -> None:
+    """Try the corpus, then what hypothesis draws; a failure is made smaller within `SHRINK_CALLS`.
+
+    Hypothesis searches and shrinks; the verdict comes from ``record``, which keeps every failure it was shown, so a
+    target that answers differently the second time cannot talk itself out of the first.
+
+    Args:
+        corpus: inputs tried first, in order; after a failure there nothing is drawn.
+        strategy: hypothesis strategy of further inputs.
+        trial: judges one input and gives its size.
+        record: where findings go.
+        suite: gives the seed.
+        examples: number of draws.
+    """
+    for item in corpus:
+        record.add(*trial(item))
+        if record.failure is not None:
+            return
+    if examples <= 0:
+        return
+    # Imported here: listing checks and asking for help must not pay for it.
+    import hypothesis  # noqa: PLC0415
+    from hypothesis.errors import HypothesisException  # noqa: PLC0415
+
+    left = [SHRINK_CALLS]
+    fatal: list[TargetError] = []
+
+    def body(item: Any) -> None:
+        if fatal or left[0] <= 0:
+            return
+        if record.failure is not None:
+            left[0] -= 1
+        try:
+            finding, size = trial(item)
+        except TargetError as error:
+            fatal.append(error)
+            return
+        record.add(finding, size)
+        if finding.status is Status.FAIL:
+            raise _Failed
+
+    settings = hypothesis.settings(
+        max_examples=examples,
+        database=None,
+        deadline=None,
+        derandomize=False,
+        print_blob=False,
+        phases=(hypothesis.Phase.generate, hypothesis.Phase.shrink),
+        suppress_health_check=list(hypothesis.HealthCheck),
+        report_multiple_bugs=False,
+    )
+    decorate: Any = hypothesis.given(strategy)  # untyped in hypothesis: it returns a function without arguments
+    search = hypothesis.seed(suite.seed)(settings(decorate(body)))
+    try:
+        search()
+    except (_Failed, HypothesisException):
+        # HypothesisException: it noticed that the failure comes and goes, or that the shrink budget ended it.
+        if record.failure is None and not fatal:
+            raise
+    if fatal:
+        raise fatal[0]
+
+
+class _Failed(Exception):  # noqa: N818 -- a finding, not an error
+    """Tells hypothesis that the input shows a failure, so that it makes it smaller."""
+
+
+def malformed(result: Result, name: str, shape: tuple[int, ...], place: dict[str, Any]) -> Finding | None:
+    """None if the answer is an array of the shape; else the failing finding that says so."""
+    message = result.malformed
+    if not message and result.arrays[name].shape != shape:
+        message = f"{name} has shape {result.arrays[name].shape}, expected {shape}"
+    if not message:
+        return None
+    worst = {**place, "what": name, "expected": list(shape)}
+    return Finding(Status.FAIL, float("inf"), 0.0, float("inf"), 1, worst, message, "the target interface")

@@ -1,0 +1,67 @@
+"""A whole scan, within the rounding of the exact recurrence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from verify.case import Case
+from verify.checks.base import Check, Finding, Record, Suite, explore
+from verify.checks.scan_base import judge_scan
+from verify.defects import Defect, pick
+from verify.inputs import Signal
+from verify.oracle import Oracle
+from verify.result import Target
+from verify.strategies import corpus_signals, examples_for, length_for, signals
+
+
+class Scan(Check):
+    """Comparison of every state of a scan."""
+
+    key = "scan"
+    claim = "every state of a scan equals the exact state of the same recurrence up to rounding"
+    levels = ("scan",)
+
+    def examine(self, case: Case, oracle: Oracle, target: Target, suite: Suite, record: Record) -> None:
+        """Corpus and drawn signals."""
+        length = length_for(case.order, suite.length)
+        operator = oracle.operator(case)
+
+        def trial(signal: Signal) -> tuple[Finding, int]:
+            result = target.call(case, signal.array(case.dtype), case.order)
+            return judge_scan(case, oracle, operator, signal, result), len(signal)
+
+        examples = examples_for(case.order, suite.examples)
+        explore(corpus_signals(length, case.dtype), signals(length, case.dtype), trial, record, suite, examples)
+
+    def mutants(self, case: Case) -> Sequence[Defect]:
+        """Wrong operators, clocks, starts, rules, solves and outputs."""
+        return pick(
+            case,
+            "doubled_B",
+            "halved_B",
+            "negated_B",
+            "negated_A",
+            "transposed",
+            "one_based",
+            "diagonal_short",
+            "identity_twice",
+            "positive_diagonal",
+            "doubled_operator",
+            "scaled_one_sided",
+            "one_entry",
+            "clock_late",
+            "zero_start",
+            "late_sample",
+            "euler_used",
+            "backward_euler_used",
+            "bilinear_used",
+            "zoh_used",
+            "double_step",
+            "truncated_inverse",
+            "triangular_solve",
+            "elementwise",
+            "doubled_state",
+            "clipped",
+            "float32_states",
+            "nan_when_large",
+        )

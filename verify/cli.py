@@ -1,0 +1,349 @@
+"""The command line: arguments in, words and an exit code out. Heavy imports happen inside the commands."""
+
+from __future__ import annotations
+
+import json
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from verify.campaign import Report
+
+app = typer.Typer(
+    name="hippo-verify",
+    help="Prove a HiPPO implementation right, or show where it is wrong.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+USAGE = 2
+
+
+class Choice(StrEnum):
+    """How conventions are treated."""
+
+    exact = "exact"
+    auto = "auto"
+
+
+class SuiteName(StrEnum):
+    """How much is tried."""
+
+    quick = "quick"
+    full = "full"
+
+
+class Accuracy(StrEnum):
+    """What a PASS asks of matrices."""
+
+    entrywise = "entrywise"
+    normwise = "normwise"
+
+
+Measure = Annotated[str, typer.Option(help="Measure it claims to be; see `hippo-verify measures`.")]
+Method = Annotated[
+    str, typer.Option(help="Discretization rule: bilinear, backward_euler, euler, zoh; legs also trapezoid, foh.")
+]
+Orders = Annotated[str, typer.Option(help="Numbers of coefficients, with commas.")]
+Dtype = Annotated[str, typer.Option(help="Arithmetic it is judged in: float64 or float32.")]
+Seed = Annotated[int, typer.Option(help="Seed of the drawn inputs.")]
+OptionalPath = Annotated[Path | None, typer.Option(dir_okay=False)]
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def _fail(message: str, code: int = USAGE) -> NoReturn:
+    typer.echo(f"hippo-verify: {message}", err=True)
+    raise typer.Exit(code)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415
+
+        typer.echo(f"hippo-verify {version('hippo-verify')}")
+        raise typer.Exit(0)
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+def _integers(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        _fail(f"--orders is {text!r}; accepted: integers with commas, such as 4,8,16")
+
+
+def _words(text: str | None) -> list[str] | None:
+    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _bytes(text: str) -> int:
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kKMGT]?)(i?)[bB]?\s*", text)
+    if match is None:
+        _fail(f"--memory-limit is {text!r}; accepted: a size such as 512MiB or 2GiB")
+    number, prefix, binary = match.groups()
+    base = 1024 if binary else 1000
+    return int(float(number) * base ** " kMGT".index(prefix.replace("K", "k") or " "))
+
+
+def _keywords(pairs: list[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        key, separator, value = pair.partition("=")
+        if not separator or not key.isidentifier():
+            _fail(f"--target-arg is {pair!r}; accepted: KEY=VALUE")
+        try:
+            found[key] = json.loads(value)
+        except ValueError:
+            found[key] = value
+    return found
+
+
+@app.command()
+def check(
+    target: Annotated[str, typer.Argument(help="package.module:attr, path/to/file.py:attr, or an adapter's name.")],
+    measure: Measure = "legs",
+    level: Annotated[
+        str | None, typer.Option(help="matrices, step, scan, reconstruct or gradient; default: all it offers.")
+    ] = None,
+    method: Method = "bilinear",
+    theta: Annotated[str | None, typer.Option(help="Window length of legt, lmu, fout (default 1).")] = None,
+    dt: Annotated[float | None, typer.Option(help="Sample spacing of invariant laws (default theta/64).")] = None,
+    alpha: Annotated[str | None, typer.Option(help="Exponent of lagt (default 0).")] = None,
+    beta: Annotated[str | None, typer.Option(help="Tilt of lagt (default 1).")] = None,
+    orders: Orders = "4,8,16,32,64",
+    dtype: Dtype = "float64",
+    suite: Annotated[SuiteName, typer.Option(help="How much is tried.")] = SuiteName.quick,
+    seed: Seed = 0,
+    timeout: Annotated[float, typer.Option(help="Seconds per call.")] = 60.0,
+    memory_limit: Annotated[str, typer.Option(help="Memory the target may hold, such as 2GiB.")] = "2GiB",
+    convention: Annotated[
+        Choice, typer.Option(help="auto: find, report and undo a consistent convention first.")
+    ] = Choice.exact,
+    accuracy: Annotated[
+        Accuracy, typer.Option(help="normwise: the matrices come out of a factorisation.")
+    ] = Accuracy.entrywise,
+    target_arg: Annotated[list[str] | None, typer.Option(help="KEY=VALUE passed on to the target; repeatable.")] = None,
+    expected: Annotated[Path | None, typer.Option(help="TOML file of expected failures.")] = None,
+    json_: Annotated[Path | None, typer.Option("--json", help="Write the result as JSON.")] = None,
+    junit_xml: Annotated[Path | None, typer.Option(help="Write JUnit XML.")] = None,
+    sarif: Annotated[Path | None, typer.Option(help="Write SARIF 2.1.0.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write a Markdown summary.")] = None,
+    progress: Annotated[bool, typer.Option(help="Show progress.")] = True,
+) -> None:
+    """Validate one implementation."""
+    from verify import campaign, console, outputs  # noqa: PLC0415
+
+    if timeout <= 0:
+        _fail(f"--timeout is {timeout}; accepted: seconds above 0")
+    with console.progress(progress) as show:
+        try:
+            report = campaign.check(
+                target, measure, level, method=method, theta=theta, dt=dt, alpha=alpha, beta=beta,
+                orders=_integers(orders), dtype=dtype, suite=suite.value, seed=seed, timeout=timeout,
+                memory_limit=_bytes(memory_limit), convention=convention.value, accuracy=accuracy.value,
+                target_arg=_keywords(target_arg or []), expected=expected, progress=show,
+            )  # fmt: skip
+        except ValueError as error:
+            _fail(str(error))
+    _write(report, {"json": json_, "junit-xml": junit_xml, "sarif": sarif, "markdown": markdown}, outputs.WRITERS)
+    console.show_check(report)
+    raise typer.Exit(report.exit_code)
+
+
+def _write(report: Report, paths: dict[str, Path | None], writers: Any) -> None:
+    for kind, path in paths.items():
+        if path is not None:
+            try:
+                writers[kind](path, report)
+            except OSError as error:
+                _fail(f"--{kind}: cannot write {path}: {error.strerror or error}")
+
+
+@app.command()
+def identify(
+    target: Annotated[str, typer.Argument(help="package.module:attr, path/to/file.py:attr, or an adapter's name.")],
+    level: Annotated[str | None, typer.Option(help="matrices, step or scan; default: the first it offers.")] = None,
+    method: Method = "bilinear",
+    dt: Annotated[float | None, typer.Option(help="Sample spacing; leave out for the scale law.")] = None,
+    target_arg: Annotated[list[str] | None, typer.Option(help="KEY=VALUE passed on to the target; repeatable.")] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds per call.")] = 60.0,
+    memory_limit: Annotated[str, typer.Option(help="Memory the target may hold.")] = "2GiB",
+    json_: Annotated[bool, typer.Option("--json", help="Print the matches as JSON.")] = False,
+) -> None:
+    """Say which measure, scaling, sign, window and time shift an implementation has."""
+    from verify import identification  # noqa: PLC0415
+    from verify.result import TargetError  # noqa: PLC0415
+
+    try:
+        matches = identification.identify(
+            target, level=level, method=method, dt=dt, target_arg=_keywords(target_arg or []), timeout=timeout,
+            memory_limit=_bytes(memory_limit),
+        )  # fmt: skip
+    except ValueError as error:
+        _fail(str(error))
+    except TargetError as error:
+        _fail(f"{target}: {error.message}", 3)
+    if json_:
+        typer.echo(
+            json.dumps(
+                {"schema": "hippo-verify/1", "target": target, "matches": [m.to_json() for m in matches]}, indent=2
+            )
+        )
+    elif not matches:
+        typer.echo(f"{target}: no HiPPO operator that we know, under any scaling, sign, window or shift")
+    else:
+        for rank, match in enumerate(matches):
+            typer.echo(f"{'  or ' if rank else ''}{match.describe()}  (residual {match.residual:.1e})")
+    raise typer.Exit(0 if matches else 1)
+
+
+@app.command()
+def run(
+    targets: Annotated[str | None, typer.Option(help="Adapters, with commas; default: all that are installed.")] = None,
+    measures: Annotated[str | None, typer.Option(help="Measures, with commas; default: all of each target.")] = None,
+    orders: Orders = "4,8,16,32,64",
+    methods: Annotated[str | None, typer.Option(help="Rules, with commas; default: all of each target.")] = None,
+    dtypes: Annotated[str, typer.Option(help="Arithmetics, with commas.")] = "float64,float32",
+    suite: Annotated[SuiteName, typer.Option(help="How much is tried.")] = SuiteName.quick,
+    seed: Seed = 0,
+    jobs: Annotated[int, typer.Option(help="Processes; 0: as many as cores.")] = 0,
+    timeout: Annotated[float, typer.Option(help="Seconds per call.")] = 60.0,
+    store: Annotated[Path, typer.Option(file_okay=False, help="Folder for verdicts.jsonl.")] = Path(
+        ".hippo-verify/run"
+    ),
+    expected: Annotated[
+        Path | None, typer.Option(help="TOML file of expected failures (default: the one shipped).")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(file_okay=False, help="Write the HTML report into this folder.")
+    ] = None,
+    json_: Annotated[Path | None, typer.Option("--json", help="Write the result as JSON.")] = None,
+    junit_xml: Annotated[Path | None, typer.Option(help="Write JUnit XML.")] = None,
+    sarif: Annotated[Path | None, typer.Option(help="Write SARIF 2.1.0.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write a Markdown summary.")] = None,
+    progress: Annotated[bool, typer.Option(help="Show progress.")] = True,
+) -> None:
+    """Run the whole campaign: targets x measures x orders x rules x dtypes x checks."""
+    import os  # noqa: PLC0415
+    from dataclasses import replace  # noqa: PLC0415
+
+    from verify import campaign, console, outputs  # noqa: PLC0415
+    from verify.adapters import ADAPTERS  # noqa: PLC0415
+    from verify.checks import SUITES  # noqa: PLC0415
+
+    names = _words(targets) or [key for key, adapter in ADAPTERS.items() if adapter.version() is not None]
+    try:
+        units = campaign.plan(
+            names, measures=_words(measures), orders=_integers(orders), methods=_words(methods),
+            dtypes=_words(dtypes) or [], suite=replace(SUITES[suite.value], seed=seed), timeout=timeout,
+        )  # fmt: skip
+        if not units:
+            _fail("nothing was selected: no target has these measures, rules, dtypes and orders", 4)
+        with console.campaign_progress(progress, len(units)) as on_unit:
+            result = campaign.run(
+                units, store, jobs=jobs or os.cpu_count() or 1, expected=expected, seed=seed, on_unit=on_unit
+            )
+    except ValueError as error:
+        _fail(str(error))
+    except OSError as error:
+        _fail(f"--store {store}: {error.strerror or error}")
+    except KeyboardInterrupt:
+        _fail(f"stopped; the finished part is in {store}: the same command goes on from there", 130)
+    _write(result, {"json": json_, "junit-xml": junit_xml, "sarif": sarif, "markdown": markdown}, outputs.WRITERS)
+    console.show_campaign(result, store)
+    if report is not None:
+        _report(store, report)
+    raise typer.Exit(result.exit_code)
+
+
+def _report(store: Path, folder: Path) -> None:
+    try:
+        from verify.report import write_report  # noqa: PLC0415
+
+        typer.echo(f"report: {write_report(store, folder)}")
+    except ImportError as error:
+        _fail(f"the report needs {error.name}: pip install 'hippo-verify[report]'")
+    except (OSError, ValueError) as error:
+        _fail(f"report: {error}")
+
+
+@app.command()
+def report(
+    store: Annotated[Path, typer.Argument(help="Folder with verdicts.jsonl, or the file itself.")] = Path(
+        ".hippo-verify/run"
+    ),
+    output: Annotated[Path, typer.Option(file_okay=False, help="Folder for index.html.")] = Path("reports/generated"),
+) -> None:
+    """Make the HTML report from recorded verdicts alone."""
+    _report(store, output)
+
+
+@app.command()
+def targets(json_: JsonFlag = False) -> None:
+    """List the implementations we know."""
+    from verify.adapters import ADAPTERS  # noqa: PLC0415
+
+    rows = [
+        {"key": key, "summary": adapter.summary, "version": adapter.version(), "levels": list(adapter.levels),
+         "measures": {name: dict(fixed) for name, fixed in adapter.measures.items()}, "dtypes": list(adapter.dtypes)}
+        for key, adapter in ADAPTERS.items()
+    ]  # fmt: skip
+    _list(rows, json_, lambda row: f"{row['key']:<24} {row['version'] or 'not installed':<14} {row['summary']}")
+
+
+@app.command()
+def checks(json_: JsonFlag = False) -> None:
+    """List the properties that are checked."""
+    from verify.checks import CHECKS  # noqa: PLC0415
+
+    rows = [{"key": key, "claim": check.claim, "levels": list(check.levels)} for key, check in CHECKS.items()]
+    _list(rows, json_, lambda row: f"{row['key']:<16} {row['claim']}  [{', '.join(row['levels'])}]")
+
+
+@app.command()
+def measures(json_: JsonFlag = False) -> None:
+    """List the measures that can be checked."""
+    import hippo_ref  # noqa: PLC0415
+    from verify.campaign import PARAMETERS  # noqa: PLC0415
+
+    rows = []
+    for key, names in PARAMETERS.items():
+        measure = hippo_ref.measure(key)
+        parameters = {name: str(measure.parameters[name]) for name in names}
+        rows.append({"key": key, "parameters": parameters, "time_law": measure.time_law, "closure": measure.closure})
+    _list(
+        rows, json_,
+        lambda row: f"{row['key']:<10} {row['time_law']:<10} {row['closure']:<7} "
+        + ", ".join(f"{name} (default {value})" for name, value in row["parameters"].items()),
+    )  # fmt: skip
+
+
+def _list(rows: list[dict[str, Any]], as_json: bool, line: Any) -> None:
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+    else:
+        for row in rows:
+            typer.echo(line(row).rstrip())
+
+
+def main() -> None:
+    """Entry point of ``hippo-verify``."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

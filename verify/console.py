@@ -1,0 +1,152 @@
+"""What a person sees: progress while it works, what is wrong in words, a short table at the end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from verify.campaign import Report, Unit
+from verify.verdict import Status, Verdict
+
+STYLES = {
+    Status.PASS: "green",
+    Status.FAIL: "bold red",
+    Status.EXPECTED_FAIL: "yellow",
+    Status.UNEXPECTED_PASS: "bold magenta",
+    Status.UNSUPPORTED: "dim",
+    Status.INCONCLUSIVE: "yellow",
+    Status.ERROR: "bold red",
+}
+WORDS = {
+    "pass": "[bold green]PASS[/]",
+    "fail": "[bold red]FAIL[/]",
+    "error": "[bold red]ERROR[/]",
+    "empty": "[yellow]NOTHING WAS CHECKED[/]",
+    "inconclusive": "[yellow]INCONCLUSIVE[/]",
+}
+SHOWN = 6
+"""Failures listed one by one; the rest is in the JSON and the report."""
+
+
+def _console(stderr: bool = False) -> Console:
+    console = Console(stderr=stderr, highlight=False)
+    return console if console.is_terminal else Console(stderr=stderr, highlight=False, width=120)
+
+
+@contextmanager
+def progress(wanted: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on stderr while a check runs; nothing where stderr is no terminal."""
+    console = _console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True, disable=not (wanted and console.is_terminal)) as bar:
+        task = bar.add_task("loading the target", total=None)
+        yield lambda text, done, total: bar.update(task, description=escape(text), completed=done, total=total)
+
+
+@contextmanager
+def campaign_progress(wanted: bool, total: int) -> Iterator[Callable[[Unit, list[Verdict], int], None]]:
+    """A bar on a terminal; in a log a plain line every twentieth of the way, and every failure as it comes."""
+    console = _console(stderr=True)
+    live = wanted and console.is_terminal
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not live) as bar:
+        task = bar.add_task("campaign", total=total)
+        said: set[tuple[str, str]] = set()
+
+        def on_unit(unit: Unit, verdicts: list[Verdict], done: int) -> None:
+            bad = [v for v in verdicts if v.status in (Status.FAIL, Status.ERROR, Status.UNEXPECTED_PASS)]
+            for verdict in bad:
+                if (unit.target, verdict.check) in said:
+                    continue
+                said.add((unit.target, verdict.check))
+                line = f"{verdict.status} {unit.target} {verdict.check} {verdict.case.describe()}: {verdict.message}"
+                bar.console.print(escape(line), soft_wrap=True)
+            bar.update(
+                task, completed=done, description=escape(f"{unit.target} {unit.case.measure} N={unit.case.order}")
+            )
+            if wanted and not live and (done == total or done % max(total // 20, 1) == 0):
+                console.print(f"{done}/{total} units")
+
+        yield on_unit
+
+
+def show_check(report: Report) -> None:
+    """The word, the causes, the failures, the table."""
+    console = _console()
+    console.print(f"{WORDS[report.status]}  {escape(report.target)}")
+    if report.convention is not None and not report.convention.trivial:
+        console.print(f"  convention found and undone: {escape(report.convention.describe())}")
+    elif report.convention is not None:
+        console.print(f"  convention: {escape(report.convention.describe())}")
+    elif report.convention_mode == "auto":
+        console.print("  convention: none fits; judged as it stands")
+    for item in report.diagnosis:
+        console.print(f"  [bold]{escape(item.text)}[/]", soft_wrap=True)
+        if item.evidence:
+            console.print(f"    because {escape(item.evidence)}", soft_wrap=True)
+    listed = [
+        v
+        for v in report.verdicts
+        if v.status in (Status.FAIL, Status.ERROR, Status.UNEXPECTED_PASS, Status.INCONCLUSIVE)
+    ]
+    for verdict in listed[:SHOWN]:
+        style = STYLES[verdict.status]
+        console.print(
+            f"  [{style}]{verdict.status}[/] {verdict.check}, "
+            + escape(f"{verdict.case.describe()}: {verdict.message}"),
+            soft_wrap=True,
+        )
+    if len(listed) > SHOWN:
+        console.print(f"  ... and {len(listed) - SHOWN} more; --json FILE has them all")
+    for note in report.notes:
+        console.print(f"  [magenta]{escape(note)}[/]")
+    console.print(_table(report.verdicts, lambda verdict: verdict.check, "check"))
+
+
+def show_campaign(report: Report, store: Path) -> None:
+    """A row per target and measure, then the word."""
+    console = _console()
+    console.print(_table(report.verdicts, lambda v: f"{v.case.target}  {v.case.measure}", "target"))
+    seen = set()
+    for verdict in report.verdicts:
+        reason = verdict.message.partition("[expected: ")[2].partition(";")[0]
+        if verdict.status is Status.EXPECTED_FAIL and (verdict.case.target, reason) not in seen:
+            seen.add((verdict.case.target, reason))
+            console.print(f"  [yellow]expected[/] {escape(verdict.case.target)}: {escape(reason)}", soft_wrap=True)
+    for note in report.notes:
+        console.print(f"  [magenta]{escape(note)}[/]")
+    counts = ", ".join(f"{number} {name}" for name, number in report.counts.items() if number)
+    console.print(f"{WORDS[report.status]}  {counts}")
+    console.print(f"verdicts: {store / 'verdicts.jsonl'}")
+
+
+def _table(verdicts: list[Verdict], key: Callable[[Verdict], str], title: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(title)
+    shown = [status for status in Status if any(v.status is status for v in verdicts)]
+    for status in shown:
+        table.add_column(str(status).lower().replace("_", " "), justify="right", style=STYLES[status])
+    table.add_column("compared", justify="right")
+    table.add_column("worst error ÷ bound", justify="right")
+    for name in dict.fromkeys(map(key, verdicts)):
+        mine = [v for v in verdicts if key(v) == name]
+        counted = Counter(v.status for v in mine)
+        ratios = [v.ratio for v in mine if v.ratio is not None]
+        cells = [str(counted[status] or "") for status in shown]
+        table.add_row(
+            escape(name), *cells, f"{sum(v.compared for v in mine):,}", f"{max(ratios):.2g}" if ratios else ""
+        )
+    return table

@@ -1,0 +1,434 @@
+"""Which measure, scaling, sign, window and time shift an implementation has; and how to see through them.
+
+A convention is a consistent change of coordinates: ``A' = sign T A T^-1``, ``B' = T B`` with T diagonal and
+``|T_00| = 1``, another window, or states that come a sample later. What is left after undoing it is judged
+as always, so a convention never hides a defect. A global gain is a defect: T_00 is not free.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+
+from verify.bounds import GBT, gamma
+from verify.candidates import WINDOWED
+from verify.case import Case
+from verify.oracle import Oracle
+from verify.result import Result, Target, TargetError
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+MEASURES = ("legs", "legt", "lmu", "lagt", "fout", "legs_lti")
+PROBE_ORDER = 5
+"""Order at which dynamics are read off a step or scan: small, so that inverting the rule is well conditioned."""
+
+SCALINGS: dict[str, Callable[[Array], Array]] = {
+    "1": lambda n: np.ones(len(n)),
+    "(-1)^n": lambda n: (-1.0) ** n,
+    "sqrt(2n+1)": lambda n: np.sqrt(2.0 * n + 1),
+    "sqrt(2n+1) (-1)^n": lambda n: np.sqrt(2.0 * n + 1) * (-1.0) ** n,
+    "1/sqrt(2n+1)": lambda n: 1 / np.sqrt(2.0 * n + 1),
+    "(-1)^n/sqrt(2n+1)": lambda n: (-1.0) ** n / np.sqrt(2.0 * n + 1),
+    "sines negated": lambda n: np.where((n > 0) & (n % 2 == 0), -1.0, 1.0),
+}
+"""Diagonals T in use, as functions of n; each also with its sign reversed."""
+
+
+@dataclass(frozen=True)
+class Convention:
+    """A way of writing a measure.
+
+    Attributes:
+        measure: key.
+        theta: window length (1 for measures without one).
+        scaling: (N,) diagonal T at the order where it was found.
+        formula: T as a formula in n, or "" if it is none of `SCALINGS`.
+        sign: -1 if the target writes ``dc/dt = -A c + B f``.
+        shift: samples by which its states come late.
+        parameters: further parameters of the measure.
+        residual: largest relative difference left after undoing all that.
+    """
+
+    measure: str
+    theta: float = 1.0
+    scaling: tuple[float, ...] = ()
+    formula: str = "1"
+    sign: int = 1
+    shift: int = 0
+    parameters: tuple[tuple[str, float], ...] = ()
+    residual: float = 0.0
+
+    @property
+    def trivial(self) -> bool:
+        """Whether there is nothing to undo but, perhaps, the window."""
+        return self.formula == "1" and self.sign == 1 and self.shift == 0
+
+    def to_json(self) -> dict[str, Any]:
+        """The record of ``identify --json``."""
+        return {
+            "measure": self.measure,
+            "theta": self.theta,
+            "scaling": list(self.scaling),
+            "formula": self.formula,
+            "sign": self.sign,
+            "shift": self.shift,
+            "parameters": dict(self.parameters),
+            "residual": self.residual,
+        }
+
+    def describe(self) -> str:
+        """One line for a person."""
+        parts = [self.measure, *(f"{name} = {value:g}" for name, value in self.parameters)]
+        if self.measure in WINDOWED:
+            parts.append(f"theta = {self.theta:g}")
+        parts.append(f"scaling T = {self.formula}" if self.formula else "a scaling T of its own")
+        if self.sign < 0:
+            parts.append("written with -A")
+        if self.shift:
+            parts.append(f"states {self.shift} sample(s) late")
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True)
+class Observation:
+    """A continuous operator read off a target."""
+
+    A: Array
+    B: Array
+    tolerance: float
+    signs: tuple[int, ...] = (1,)
+    shift: int = 0
+
+
+def identify(target: Target, case: Case, oracle: Oracle) -> list[Convention]:
+    """Every convention that explains a target, best first; empty if it is no HiPPO operator.
+
+    Args:
+        target: offers ``matrices``, ``step`` or ``scan``.
+        case: gives level, rule, dt and dtype; its measure is not taken for granted.
+        oracle: exact operators.
+
+    Raises:
+        TargetError: the target gives no answer.
+    """
+    seen = observe(target, replace(case, order=PROBE_ORDER), oracle)
+    if seen is None:
+        return []
+    found = [match for measure in MEASURES for match in _fit(seen, measure, case, oracle)]
+    # Two orders must tell the same story: at one alone, a coincidence can look like an operator.
+    if case.level == "matrices":
+        larger = observe(target, replace(case, order=PROBE_ORDER + 3), oracle)
+        if larger is None:
+            return []
+        found = [m for m in found if any(_same(m, again) for again in _fit(larger, m.measure, case, oracle))]
+    return sorted(
+        found, key=lambda m: (not m.trivial, m.formula == "", m.sign < 0, m.residual > 1e-9, MEASURES.index(m.measure))
+    )
+
+
+def _same(one: Convention, other: Convention) -> bool:
+    numbers = [
+        (one.theta, other.theta),
+        *((a, b) for (_, a), (_, b) in zip(one.parameters, other.parameters, strict=True)),
+    ]
+    return (
+        one.sign == other.sign
+        and one.formula == other.formula
+        and all(math.isclose(a, b, rel_tol=1e-4) for a, b in numbers)
+    )
+
+
+def observe(target: Target, case: Case, oracle: Oracle) -> Observation | None:
+    """The operator ``(A, B)`` behind a target's matrices, step or scan; None if it shows none."""
+    tolerance = gamma(64 * case.order, "float32")
+    if case.level == "matrices":
+        result = target.call(case, case.order)
+        if result.malformed or result.arrays["A"].shape != (case.order, case.order):
+            return None
+        if result.arrays["B"].shape != (case.order,):
+            return None
+        A, B = (np.asarray(result.arrays[name], dtype=float) for name in ("A", "B"))
+        # Only matrices can be written the other way round: a step or scan with -A runs away.
+        return Observation(A, B, tolerance, (1, -1)) if np.isfinite(A).all() and np.isfinite(B).all() else None
+    read = {"step": _observe_step, "scan": _observe_scan}.get(case.level)
+    if read is None or case.method in ("trapezoid", "foh"):
+        return None
+    discrete = read(target, case)
+    if discrete is None:
+        return None
+    M, v, k, shift = discrete
+    h = 1.0 / k if case.dt is None else case.dt
+    if case.method == "zoh" and case.dt is None:
+        h = math.log1p(1 / k)
+    continuous = _undo_rule(M, v, h, case.method)
+    return None if continuous is None else Observation(*continuous, tolerance=100 * tolerance, shift=shift)
+
+
+def _observe_step(target: Target, case: Case) -> tuple[Array, Array, int, int] | None:
+    """Columns of M from unit states, v from the unit sample; the step is linear."""
+    k, order = 2, case.order
+    columns = []
+    for state, sample in [*((row, 0.0) for row in np.eye(order)), (np.zeros(order), 1.0)]:
+        result = target.call(case, np.asarray(state, dtype=case.dtype), sample, k)
+        if result.malformed or result.value.shape != (order,) or not np.isfinite(result.value).all():
+            return None
+        columns.append(np.asarray(result.value, dtype=float))
+    return np.stack(columns[:-1], axis=1), columns[-1], k, 0
+
+
+def _observe_scan(target: Target, case: Case) -> tuple[Array, Array, int, int] | None:
+    """System identification from unit impulses: ``S_j[k] = M_k S_j[k-1]`` for every impulse j read before k."""
+    order = case.order
+    length = 2 * order + 3
+    responses = []
+    for impulse in np.eye(length, dtype=case.dtype):
+        result = target.call(case, impulse, order)
+        if result.malformed or result.value.ndim != 2 or result.value.shape[1] != order:
+            return None
+        if result.value.shape[0] < length or not np.isfinite(result.value).all():
+            return None
+        responses.append(np.asarray(result.value, dtype=float))
+    k = length - 3
+    rows = np.abs(responses[k]).max(axis=1)
+    if not rows.any():
+        return None
+    shift = int(np.argmax(rows > 0)) - k
+    if not 0 <= shift <= 1:
+        return None
+    before = np.stack([responses[j][k - 1 + shift] for j in range(k)], axis=1)
+    after = np.stack([responses[j][k + shift] for j in range(k)], axis=1)
+    M = np.linalg.lstsq(before.T, after.T, rcond=None)[0].T
+    return M, responses[k][k + shift], k, shift
+
+
+def _undo_rule(M: Array, v: Array, h: float, method: str) -> tuple[Array, Array] | None:
+    """``(A, B)`` from the discrete ``c' = M c + v u`` of a rule with step h."""
+    identity = np.eye(len(v))
+    try:
+        if method == "zoh":
+            logarithm = scipy.linalg.logm(M)
+            if np.iscomplexobj(logarithm):
+                if np.abs(logarithm.imag).max() > 1e-6 * np.abs(logarithm).max():
+                    return None
+                logarithm = logarithm.real
+            return logarithm / h, np.linalg.solve(M - identity, logarithm @ v) / h
+        a = GBT[method]
+        generator = np.linalg.solve((a * M + (1 - a) * identity).T, (M - identity).T).T
+        return generator / h, (identity - a * generator) @ v / h
+    except np.linalg.LinAlgError:
+        return None
+
+
+def _fit(seen: Observation, measure: str, case: Case, oracle: Oracle) -> Iterator[Convention]:
+    """Conventions of one measure that explain an observation."""
+    order = len(seen.B)
+    for sign in seen.signs:
+        A, B = sign * seen.A, seen.B
+        parameters = _parameters(A, B, measure, order)
+        if parameters is None:
+            continue
+        theta, further = parameters
+        exact = replace(case, measure=measure, order=order, parameters=tuple((k, str(v)) for k, v in further))
+        try:
+            exact_A, exact_B = (part.high for part in oracle.system(exact))
+        except ValueError:
+            continue  # a parameter outside its domain: no such operator
+        T = _diagonal(A, B, exact_A / theta, exact_B / theta)
+        if T is None or abs(abs(T[0]) - 1) > seen.tolerance:
+            continue
+        formula, exact_T = _formula(T, seen.tolerance)
+        left_A = A * exact_T[None, :] / exact_T[:, None] - exact_A / theta
+        left_B = B / exact_T - exact_B / theta
+        residual = max(
+            float(np.abs(left_A).max() / np.abs(exact_A / theta).max()),
+            float(np.abs(left_B).max() / np.abs(exact_B / theta).max()),
+        )
+        if residual <= seen.tolerance:
+            yield Convention(
+                measure,
+                _rounded(theta),
+                tuple(exact_T.tolist()),
+                formula,
+                sign,
+                seen.shift,
+                tuple((name, float(value)) for name, value in further),
+                residual,
+            )
+
+
+def _parameters(A: Array, B: Array, measure: str, order: int) -> tuple[float, tuple[tuple[str, Fraction], ...]] | None:
+    """Window and further parameters that a similarity leaves visible: the trace, and for LagT the ratio of inputs."""
+    trace = float(np.trace(A))
+    if trace >= 0:
+        return None
+    if measure in ("legs", "legs_lti"):
+        return 1.0, ()
+    n = np.arange(order)
+    if measure in ("legt", "lmu"):
+        return -float(np.sum(2 * n + 1)) / trace, ()
+    if measure == "fout":
+        boundary = np.where(n == 0, 1.0, np.where(n % 2 == 1, 2.0, 0.0))
+        return -2 * float(boundary.sum()) / trace, ()
+    beta = -2 * trace / order - 1
+    if beta <= 0 or order < 2 or A[1, 0] == 0 or B[0] == 0:
+        return None
+    alpha = B[1] / B[0] / -A[1, 0] - 1
+    if not -1 < alpha < 1:
+        return None
+    return 1.0, (("alpha", _near(alpha)), ("beta", _near(beta)))
+
+
+def _near(value: float) -> Fraction:
+    """The simple fraction a parameter was probably written as, or its float value."""
+    simple = Fraction(value).limit_denominator(1000)
+    return simple if abs(simple - Fraction(value)) <= 1e-5 * max(abs(value), 1e-3) else Fraction(value)
+
+
+def _rounded(value: float) -> float:
+    return float(_near(value))
+
+
+def _diagonal(A: Array, B: Array, exact_A: Array, exact_B: Array) -> Array | None:
+    """T with ``A' = T A T^-1`` and ``T_0 = B'_0 / B_0``, each ratio walked along the largest exact entries."""
+    order = len(B)
+    if B[0] == 0 or exact_B[0] == 0:
+        return None
+    T = np.zeros(order)
+    T[0] = B[0] / exact_B[0]
+    known = [0]
+    while len(known) < order:
+        open_ = [n for n in range(order) if n not in known]
+        down = [(abs(exact_A[n, k]), n, k, True) for n in open_ for k in known]
+        up = [(abs(exact_A[k, n]), n, k, False) for n in open_ for k in known]
+        size, n, k, forward = max(down + up)
+        ratio = A[n, k] / exact_A[n, k] if forward and size else exact_A[k, n] / A[k, n] if size and A[k, n] else 0.0
+        if ratio == 0 or not math.isfinite(ratio):
+            return None
+        T[n] = T[k] * ratio
+        known.append(n)
+    # Average over all paths, so that T carries no more rounding than one entry does.
+    with np.errstate(all="ignore"):
+        paths = np.where(exact_A != 0, A * T[None, :] / (exact_A * T[:, None]), np.nan)
+        return T * np.nanmedian(paths, axis=1)
+
+
+def _formula(T: Array, tolerance: float) -> tuple[str, Array]:
+    n = np.arange(len(T))
+    for name, formula in SCALINGS.items():
+        for sign, prefix in ((1, ""), (-1, "-")):
+            candidate = sign * formula(n)
+            if np.allclose(T, candidate, rtol=tolerance, atol=0):
+                return prefix + name, candidate
+    return "", T
+
+
+class Undone(Target):
+    """A target seen through its convention: states, operators and Jacobians in the convention of the reference.
+
+    Args:
+        target: the target.
+        convention: what was found.
+        oracle: exact answers, for scalings that are no formula.
+    """
+
+    def __init__(self, target: Target, convention: Convention, oracle: Oracle) -> None:
+        self.name = target.name
+        self.normwise = target.normwise
+        self._target = target
+        self._convention = convention
+        self._oracle = oracle
+        self._scalings: dict[int, Array] = {}
+
+    def levels(self) -> tuple[str, ...]:
+        """Those of the target."""
+        return self._target.levels()
+
+    def why_not(self, case: Case) -> str | None:
+        """That of the target."""
+        return self._target.why_not(case)
+
+    def close(self) -> None:
+        """Close the target."""
+        self._target.close()
+
+    def _scaling(self, case: Case) -> Array:
+        n = np.arange(case.order)
+        formula = self._convention.formula
+        if formula:
+            return SCALINGS[formula](n) if formula in SCALINGS else -SCALINGS[formula.removeprefix("-")](n)
+        if case.order not in self._scalings:
+            self._scalings[case.order] = self._measured(case)
+        return self._scalings[case.order]
+
+    def _measured(self, case: Case) -> Array:
+        """A scaling that is no formula, from the target's own matrices."""
+        result = self._target.call(replace(case, level="matrices"), case.order)
+        A, B = (part.high for part in self._oracle.system(case))
+        if result.malformed or result.arrays["A"].shape != A.shape or result.arrays["B"].shape != B.shape:
+            return np.ones(case.order)
+        with np.errstate(all="ignore"):
+            T = _diagonal(
+                self._convention.sign * result.arrays["A"].astype(float), result.arrays["B"].astype(float), A, B
+            )
+        usable = T is not None and np.isfinite(T).all() and abs(abs(T[0]) - 1) < gamma(64 * case.order, "float32")
+        return T if usable and T is not None else np.ones(case.order)
+
+    def call(self, case: Case, *arguments: Any) -> Result:
+        """Ask in the target's convention, answer in ours."""
+        T = self._scaling(case)
+        shift = self._convention.shift
+        asked = list(arguments)
+        if case.level in ("step", "reconstruct"):
+            asked[0] = (asked[0] * T).astype(asked[0].dtype)
+        if case.level in ("scan", "gradient") and shift:
+            asked[0] = np.concatenate([asked[0], np.zeros(shift, asked[0].dtype)])
+        result = self._target.call(case, *asked)
+        if result.malformed:
+            return result
+        if case.level == "matrices":
+            if result.arrays["A"].shape != (len(T), len(T)) or result.arrays["B"].shape != (len(T),):
+                return result
+            A = self._convention.sign * result.arrays["A"] * T[None, :] / T[:, None]
+            return replace(result, arrays={"A": A, "B": result.arrays["B"] / T})
+        value = result.value
+        if case.level == "gradient" and value.ndim == 2 and value.shape[0] == len(T):
+            value = value[:, : value.shape[1] - shift] / T[:, None]
+        elif case.level in ("step", "scan") and value.shape[-1:] == T.shape:
+            if case.level == "scan" and value.ndim == 2 and shift:
+                value = value[shift : shift + len(arguments[0])]
+            value = value / T
+        return replace(result, arrays={"value": value})
+
+
+def settle(target: Target, case: Case, oracle: Oracle) -> tuple[Convention | None, Case, Target]:
+    """The best convention of a target, the case it then answers, and the target seen through it.
+
+    Returns:
+        (None, case, target) where none fits: it is then judged as it stands.
+    """
+    level = next((name for name in ("matrices", "step", "scan") if name in target.levels()), None)
+    if level is None:
+        return None, case, target
+    try:
+        matches = identify(target, replace(case, level=level), oracle)
+    except TargetError:
+        return None, case, target  # the checks will meet the same error and say so
+    asked = case.exact_parameters
+    for match in matches:
+        if match.measure != case.measure:
+            continue
+        found = {name: _near(value) for name, value in match.parameters}
+        if any(name in asked and asked[name] != value for name, value in found.items()):
+            continue
+        parameters = dict(case.parameters)
+        if match.measure in WINDOWED:
+            parameters["theta"] = str(_near(match.theta))
+        settled = replace(case, parameters=tuple(sorted(parameters.items())))
+        return match, settled, Undone(target, match, oracle)
+    return None, case, target

@@ -1,0 +1,74 @@
+"""`identify` for a target named by a string or held live."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from verify.adapters.isolated import DEFAULT_MEMORY, DEFAULT_TIMEOUT, IsolatedTarget
+from verify.campaign import METHODS, UsageError, default_oracle
+from verify.case import Case
+from verify.convention import Convention
+from verify.convention import identify as identify_target
+from verify.oracle import Oracle
+from verify.result import LiveTarget, Target, TargetError
+
+LEVELS = ("matrices", "step", "scan")
+
+
+def identify(
+    target: Any,
+    *,
+    level: str | None = None,
+    method: str = "bilinear",
+    dt: float | None = None,
+    target_arg: Mapping[str, Any] | None = None,
+    timeout: float = DEFAULT_TIMEOUT,
+    memory_limit: int | None = DEFAULT_MEMORY,
+    oracle: Oracle | None = None,
+) -> list[Convention]:
+    """Conventions that explain a target, best first; empty if it is no HiPPO operator.
+
+    Args:
+        target: as for `verify.check`.
+        level: ``matrices``, ``step`` or ``scan``; default: the first of these that it offers.
+        method: rule of a step or scan.
+        dt: sample spacing of a step or scan; None for the scale law.
+        target_arg: keywords passed on to the target.
+        timeout: seconds per call into a worker.
+        memory_limit: bytes a worker may hold.
+        oracle: exact answers.
+
+    Raises:
+        UsageError: a level, rule or dt that is not accepted.
+        TargetError: the target cannot be loaded or gives no answer.
+    """
+    if level is not None and level not in LEVELS:
+        raise UsageError(f"level is {level!r}; accepted: {', '.join(LEVELS)}")
+    if method not in METHODS:
+        raise UsageError(f"method is {method!r}; accepted: {', '.join(METHODS)}")
+    if dt is not None and not dt > 0:
+        raise UsageError(f"dt is {dt}; accepted: a number above 0")
+    subject: Target
+    if isinstance(target, str):
+        subject = IsolatedTarget(target, level=level, arguments=target_arg, timeout=timeout, memory_limit=memory_limit)
+    else:
+        subject = LiveTarget(target, level)
+    try:
+        offered = subject.levels()
+        chosen = level or next((name for name in LEVELS if name in offered), None)
+        if chosen is None:
+            raise TargetError(
+                "load", f"it offers {', '.join(offered)}; identification needs one of {', '.join(LEVELS)}"
+            )
+        measure, parameters = "legs", {}
+        adapter = getattr(subject, "adapter", None)
+        if adapter is not None:
+            measure, parameters = next(iter(adapter.measures.items()))
+        case = Case(
+            subject.name, measure=measure, method=method, level=chosen, dt=dt, parameters=tuple(parameters.items())
+        )
+        return identify_target(subject, replace(case), oracle or default_oracle())
+    finally:
+        subject.close()

@@ -1,0 +1,384 @@
+"""The only door to the reference. Exact results are computed once and kept, in memory and on disk.
+
+A result on disk is named by what was asked and by the source text of the reference, so a changed reference never meets
+an old answer; each file carries a checksum and is replaced atomically, so a torn or foreign file is computed again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import mpmath
+import numpy as np
+
+import hippo_ref
+from verify.boundary import Exact, to_exact, to_mpf
+from verify.bounds import Operator
+from verify.case import Case, identity
+
+DIGITS = 50
+"""Working digits asked of the reference: twice double-double, so that the stored pair is exact to its last bit."""
+
+
+def cache_folder() -> Path:
+    """Where exact results are kept: ``$HIPPO_VERIFY_CACHE``, else the user's cache folder."""
+    named = os.environ.get("HIPPO_VERIFY_CACHE")
+    if named:
+        return Path(named)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "hippo-verify"
+
+
+@lru_cache(maxsize=1)
+def reference_fingerprint() -> str:
+    """Hash of everything an exact answer depends on: the reference's source, this module's, and mpmath's version."""
+    digest = hashlib.sha256(mpmath.__version__.encode())
+    sources = sorted(Path(hippo_ref.__file__).parent.rglob("*.py"))
+    for path in [*sources, Path(__file__), Path(__file__).with_name("boundary.py")]:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+class Store:
+    """Exact arrays by key: a dictionary in front of a folder of checksummed files."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._memory: dict[str, Exact] = {}
+        self._folder = folder
+
+    def get(self, key: str, compute: Callable[[], Exact]) -> Exact:
+        """The array stored under ``key``, computed and stored if it is not there."""
+        if key not in self._memory:
+            found = self._read(key)
+            if found is None:
+                found = compute()
+                self._write(key, found)
+            self._memory[key] = found
+        return self._memory[key]
+
+    def _path(self, key: str) -> Path | None:
+        return None if self._folder is None else self._folder / key[:2] / key
+
+    def _read(self, key: str) -> Exact | None:
+        path = self._path(key)
+        if path is None:
+            return None
+        try:
+            content = path.read_bytes()
+        except OSError:
+            return None
+        checksum, payload = content[:32], content[32:]
+        if hashlib.sha256(payload).digest() != checksum:
+            return None  # torn or foreign: computed again and replaced
+        dimensions = int.from_bytes(payload[:8], "little")
+        shape = tuple(int(d) for d in np.frombuffer(payload[8 : 8 + 8 * dimensions], dtype="<i8"))
+        pair = np.frombuffer(payload[8 + 8 * dimensions :], dtype="<f8").reshape((2, *shape))
+        return Exact(pair[0], pair[1])
+
+    def _write(self, key: str, value: Exact) -> None:
+        path = self._path(key)
+        if path is None:
+            return
+        shape = np.array(value.shape, dtype="<i8")
+        pair = np.stack([value.high, value.low]).astype("<f8")
+        payload = len(shape).to_bytes(8, "little") + shape.tobytes() + pair.tobytes()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=path.parent)
+            with os.fdopen(handle, "wb") as file:
+                file.write(hashlib.sha256(payload).digest() + payload)
+            Path(temporary).replace(path)
+        except OSError:
+            # The cache only saves time: a full or read-only disk must not change a verdict, so go on without it.
+            self._folder = None
+
+
+class Function:
+    """A test signal known as a formula: value and derivative to any precision, and the same in float64.
+
+    Attributes:
+        name: stable name; part of every cache key.
+        value: mpf -> mpf.
+        derivative: mpf -> mpf.
+    """
+
+    def __init__(self, name: str, value: Callable[[Any], Any], derivative: Callable[[Any], Any]) -> None:
+        self.name = name
+        self.value = value
+        self.derivative = derivative
+
+    def samples(self, times: Sequence[Any]) -> tuple[float, ...]:
+        """Values at exact times, each rounded once to float64."""
+        with mpmath.workdps(40):
+            return tuple(float(self.value(mpmath.mpf(t.numerator) / t.denominator)) for t in times)
+
+
+def polynomial(coefficients: Sequence[int], scale: int) -> Function:
+    """``sum_j a_j (x / scale)^j`` with integer coefficients."""
+
+    def value(x: Any) -> Any:
+        return mpmath.polyval([mpmath.mpf(a) for a in reversed(coefficients)], x / scale)
+
+    def derivative(x: Any) -> Any:
+        slopes = [mpmath.mpf(j * a) / scale for j, a in enumerate(coefficients)][1:] or [mpmath.mpf(0)]
+        return mpmath.polyval(list(reversed(slopes)), x / scale)
+
+    return Function(f"polynomial{tuple(coefficients)}/{scale}", value, derivative)
+
+
+def chebyshev(degree: int, left: Fraction, right: Fraction) -> Function:
+    """``T_d(z) + T_{d-1}(z)/2`` with z running from -1 to 1 on an interval: it excites every degree up to d alike."""
+
+    def argument(x: Any) -> Any:
+        a, b = (mpmath.mpf(end.numerator) / end.denominator for end in (left, right))
+        return (2 * x - a - b) / (b - a)
+
+    def value(x: Any) -> Any:
+        z = argument(x)
+        first = _second_kind(degree - 1, z)
+        # T_n = U_n - z U_{n-1} for both degrees, from one recurrence of the second kind.
+        return (first[0] * z - first[1]) + (first[1] * z - first[2]) / 2 if degree else mpmath.mpf(1)
+
+    def derivative(x: Any) -> Any:
+        a, b = (mpmath.mpf(end.numerator) / end.denominator for end in (left, right))
+        upper = _second_kind(degree - 1, argument(x))
+        return (degree * upper[0] + mpmath.mpf(degree - 1) / 2 * upper[1]) * 2 / (b - a) if degree else mpmath.mpf(0)
+
+    return Function(f"chebyshev({degree},{left},{right})", value, derivative)
+
+
+def _second_kind(degree: int, z: Any) -> tuple[Any, Any, Any]:
+    """``U_d(z), U_{d-1}(z), U_{d-2}(z)`` by ``U_{n+1} = 2 z U_n - U_{n-1}`` from ``U_{-1} = 0``, ``U_0 = 1``."""
+    older, old, new = -mpmath.mpf(1), mpmath.mpf(0), mpmath.mpf(1)  # U_{-2} = -1, U_{-1} = 0, U_0 = 1
+    for _ in range(degree):
+        older, old, new = old, new, 2 * z * new - old
+    return new, old, older
+
+
+def wave(frequency: int, phase: int = 1) -> Function:
+    """``sin(frequency x + phase) + x/4``: smooth, no symmetry that could hide an error."""
+
+    def value(x: Any) -> Any:
+        return mpmath.sin(frequency * x + phase) + x / 4
+
+    def derivative(x: Any) -> Any:
+        return frequency * mpmath.cos(frequency * x + phase) + mpmath.mpf(1) / 4
+
+    return Function(f"wave({frequency},{phase})", value, derivative)
+
+
+def harmonic(frequency: int, window: Any) -> Function:
+    """``1/2 + cos(2 pi frequency x / window) + 2 sin(...)``: in the span of the Fourier basis of that window."""
+
+    def angle(x: Any) -> Any:
+        return 2 * mpmath.pi * frequency * x * window.denominator / window.numerator
+
+    def value(x: Any) -> Any:
+        return mpmath.mpf(1) / 2 + mpmath.cos(angle(x)) + 2 * mpmath.sin(angle(x))
+
+    def derivative(x: Any) -> Any:
+        speed = 2 * mpmath.pi * frequency * window.denominator / window.numerator
+        return speed * (2 * mpmath.cos(angle(x)) - mpmath.sin(angle(x)))
+
+    return Function(f"harmonic({frequency},{window})", value, derivative)
+
+
+def rising(degree: int, end: Fraction) -> Function:
+    """``x (T_d(z) + T_{d-1}(z)/2)`` on [0, end]: continuous with the silence before 0, as an infinite window needs."""
+    inner = chebyshev(degree, Fraction(0), end)
+
+    def value(x: Any) -> Any:
+        return x * inner.value(x)
+
+    def derivative(x: Any) -> Any:
+        return inner.value(x) + x * inner.derivative(x)
+
+    return Function(f"rising({degree},{end})", value, derivative)
+
+
+class Oracle:
+    """Exact answers for cases, as `Exact` arrays.
+
+    Args:
+        folder: where results are kept on disk; None keeps them in memory only.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._store = Store(folder)
+
+    @cached_property
+    def measures(self) -> dict[str, Any]:
+        """The reference's measures by key."""
+        return dict(hippo_ref.MEASURES)
+
+    def _get(self, kind: str, parts: tuple[Any, ...], compute: Callable[[], Exact]) -> Exact:
+        return self._store.get(identity(reference_fingerprint(), kind, *parts), compute)
+
+    def measure(self, case: Case) -> Any:
+        """The reference's measure of a case; ValueError for parameters outside their domain."""
+        return hippo_ref.measure(case.measure, **case.exact_parameters)
+
+    def system(self, case: Case) -> tuple[Exact, Exact]:
+        """Exact A (N, N) and B (N,)."""
+        order = case.order
+
+        def compute() -> Exact:
+            system = hippo_ref.system(self.measure(case), order, dps=DIGITS)
+            rows = [[system.A[n, k] for k in range(order)] + [system.B[n]] for n in range(order)]
+            return to_exact(rows, (order, order + 1))
+
+        both = self._get("system", (case.measure, case.parameters, order), compute)
+        return both[:, :order], both[:, order]
+
+    def operator(self, case: Case) -> Operator:
+        """What the bounds need to know of a case."""
+        A, B = self.system(case)
+        return Operator(
+            measure=case.measure,
+            parameters=tuple(sorted(case.float_parameters.items())),
+            A=tuple(map(tuple, A.high.tolist())),
+            B=tuple(B.high.tolist()),
+            method=case.method,
+            dt=None if self.measure(case).time_law == "scale" else case.dt,
+        )
+
+    def _rule(self, case: Case) -> tuple[Any, ...]:
+        return (case.measure, case.parameters, case.order, case.method, None if case.dt is None else case.dt.hex())
+
+    def _digits(self, case: Case) -> int:
+        # Forward Euler grows by up to |A| per step before it decays again; those digits cancel and must be there.
+        return DIGITS + (4 * case.order if case.method == "euler" else 0)
+
+    def states(self, case: Case, samples: Sequence[float]) -> Exact:
+        """Exact states (L, N) of the recurrence."""
+
+        def compute() -> Exact:
+            states = hippo_ref.states(
+                self.measure(case), list(samples), case.order, method=case.method, dt=case.dt, dps=self._digits(case)
+            )
+            return to_exact(states, (len(samples), case.order))
+
+        return self._get("states", (*self._rule(case), [s.hex() for s in samples]), compute)
+
+    def step(self, case: Case, state: Sequence[float], sample: float, index: int) -> Exact:
+        """Exact state (N,) after one step."""
+
+        def compute() -> Exact:
+            after = hippo_ref.step(
+                self.measure(case), list(state), sample, index, case.method, dt=case.dt, dps=self._digits(case)
+            )
+            return to_exact(after, (case.order,))
+
+        key = (*self._rule(case), [s.hex() for s in state], sample.hex(), index)
+        return self._get("step", key, compute)
+
+    def jacobian(self, case: Case, length: int) -> Exact:
+        """Exact d last state / d samples, (N, L)."""
+
+        def compute() -> Exact:
+            matrix = hippo_ref.jacobian(
+                self.measure(case), length, case.order, case.method, dt=case.dt, dps=self._digits(case)
+            )
+            rows = [[matrix[n, k] for k in range(length)] for n in range(case.order)]
+            return to_exact(rows, (case.order, length))
+
+        return self._get("jacobian", (*self._rule(case), length), compute)
+
+    def projection(self, case: Case, function: Function, time: Any, since: Any = None) -> Exact:
+        """Exact projection (N,) of a signal at an exact time."""
+
+        def compute() -> Exact:
+            coefficients = hippo_ref.project(
+                self.measure(case), function.value, time, case.order, dps=DIGITS, since=since
+            )
+            return to_exact(coefficients, (case.order,))
+
+        key = (case.measure, case.parameters, case.order, function.name, str(time), str(since))
+        return self._get("projection", key, compute)
+
+    def projection_rate(self, case: Case, function: Function, time: Any, since: Any = None) -> Exact:
+        """Exact time derivative (N,) of the projection; the signal is continuous at ``since``."""
+
+        def compute() -> Exact:
+            rate = hippo_ref.project_rate(
+                self.measure(case), function.derivative, time, case.order, dps=DIGITS, since=since
+            )
+            return to_exact(rate, (case.order,))
+
+        key = (case.measure, case.parameters, case.order, function.name, str(time), str(since))
+        return self._get("projection_rate", key, compute)
+
+    def closed_state(self, case: Case, function: Function, time: Any) -> Exact:
+        """Exact state (N,) of the (closed) ODE at a time, driven from zero at time 0."""
+
+        def compute() -> Exact:
+            state = hippo_ref.closed_state(self.measure(case), function.value, time, case.order, dps=DIGITS)
+            return to_exact(state, (case.order,))
+
+        key = (case.measure, case.parameters, case.order, function.name, str(time))
+        return self._get("closed_state", key, compute)
+
+    def evaluate(self, case: Case, coefficients: Sequence[float], points: Sequence[float]) -> Exact:
+        """Exact reconstruction (P,) at fractions of the window."""
+
+        def compute() -> Exact:
+            values = hippo_ref.evaluate(self.measure(case), list(coefficients), list(points), dps=DIGITS)
+            return to_exact(values, (len(points),))
+
+        key = (case.measure, case.parameters, [c.hex() for c in coefficients], [p.hex() for p in points])
+        return self._get("evaluate", key, compute)
+
+    def residual(self, case: Case, function: Function, time: Any, A: Any, B: Any) -> tuple[Any, Any, float]:
+        """``A c + B f - dc/dt`` (scale law: ``- t dc/dt``) for given matrices and the exact projection of a signal.
+
+        Args:
+            case: gives measure and order.
+            function: the signal.
+            time: exact time.
+            A: (N, N) matrix of a target.
+            B: (N,) matrix of a target.
+
+        Returns:
+            The residual (N,), the exact coefficients (N,) and the exact ``f(t)``, each rounded once.
+        """
+        # On an infinite window the signals begin at 0; a finite one never reaches back that far.
+        since = None if case.measure in ("legs", "legt", "lmu", "fout") else 0
+        state = self.projection(case, function, time, since)
+        rate = self.projection_rate(case, function, time, since)
+        with mpmath.workdps(DIGITS):
+            t = mpmath.mpf(time.numerator) / time.denominator
+            sample = function.value(t)
+            factor = t if self.measure(case).time_law == "scale" else mpmath.mpf(1)
+            c, slope = to_mpf(state), to_mpf(rate)
+            rows = [[mpmath.mpf(float(x)) for x in row] for row in A]
+            residual = [
+                mpmath.fdot(row, c) + mpmath.mpf(float(b)) * sample - factor * s
+                for row, b, s in zip(rows, B, slope, strict=True)
+            ]
+            return np.array([float(r) for r in residual]), state.high, float(sample)
+
+    def largest_basis(self, case: Case) -> Any:
+        """(N,) largest ``|g_n|`` on the window: at the newest moment for Legendre bases, sqrt(2) for harmonics."""
+
+        def compute() -> Exact:
+            unit = [[1 if n == k else 0 for n in range(case.order)] for k in range(case.order)]
+            newest = [hippo_ref.evaluate(self.measure(case), row, [1], dps=DIGITS)[0] for row in unit]
+            if case.measure == "fout":
+                newest = [mpmath.sqrt(2) if n else mpmath.mpf(1) for n in range(case.order)]
+            return to_exact([abs(value) for value in newest], (case.order,))
+
+        return self._get("largest_basis", (case.measure, case.parameters, case.order), compute).high
+
+    def values(self, case: Case, function: Function, time: Any, fractions: Sequence[Any]) -> Exact:
+        """Exact values (P,) of a signal at fractions of the window that ends at a time."""
+        window = time if self.measure(case).time_law == "scale" else case.exact_parameters.get("theta", Fraction(1))
+        with mpmath.workdps(DIGITS):
+            times = [time - window + window * y for y in fractions]
+            return to_exact([function.value(mpmath.mpf(x.numerator) / x.denominator) for x in times], (len(fractions),))

@@ -1,0 +1,153 @@
+"""What other programs read: JSON, JUnit XML, SARIF, Markdown. Each is written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from verify.campaign import Report
+from verify.verdict import Status, Verdict
+
+SEVERITY = {
+    Status.FAIL: "error",
+    Status.UNEXPECTED_PASS: "error",
+    Status.ERROR: "error",
+    Status.INCONCLUSIVE: "warning",
+}
+
+
+def write_json(path: Path, content: Any) -> None:
+    """One object; no NaN and no infinity."""
+    _write(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def write_junit(path: Path, report: Report) -> None:
+    """A test suite per level, a test case per verdict; cells that did not apply are skipped with their reason."""
+    root = ET.Element("testsuites", name="hippo-verify")
+    for level in dict.fromkeys(verdict.case.level for verdict in report.verdicts):
+        verdicts = [verdict for verdict in report.verdicts if verdict.case.level == level]
+        counts = {
+            "tests": len(verdicts),
+            "failures": sum(v.status in (Status.FAIL, Status.UNEXPECTED_PASS) for v in verdicts),
+            "errors": sum(v.status in (Status.ERROR, Status.INCONCLUSIVE) for v in verdicts),
+            "skipped": sum(v.status in (Status.UNSUPPORTED, Status.EXPECTED_FAIL) for v in verdicts),
+        }
+        seconds = f"{sum(v.seconds for v in verdicts):.3f}"
+        suite = ET.SubElement(
+            root, "testsuite", {"name": level, "time": seconds, **{k: str(n) for k, n in counts.items()}}
+        )
+        for verdict in verdicts:
+            _test_case(suite, verdict)
+    ET.indent(root)
+    _write(path, '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n")
+
+
+def _test_case(suite: ET.Element, verdict: Verdict) -> None:
+    name = f"{verdict.check}[{verdict.case.describe()}]"
+    attributes = {"classname": _text(verdict.case.target), "name": _text(name), "time": f"{verdict.seconds:.3f}"}
+    case = ET.SubElement(suite, "testcase", attributes)
+    if verdict.status is Status.PASS:
+        return
+    tag = {"FAIL": "failure", "UNEXPECTED_PASS": "failure", "ERROR": "error", "INCONCLUSIVE": "error"}.get(
+        verdict.status, "skipped"
+    )
+    element = ET.SubElement(case, tag, {"type": str(verdict.status), "message": _text(verdict.message)})
+    if tag != "skipped":
+        element.text = _text(
+            f"{verdict.claim}\nmeasured {verdict.measured}, bound {verdict.bound} ({verdict.bound_source})"
+        )
+
+
+def _text(text: str) -> str:
+    """Characters that XML 1.0 allows; a hostile target may put others into a message."""
+    return "".join(
+        c if c in "\t\n" or 0x20 <= ord(c) < 0xD800 or 0xE000 <= ord(c) < 0xFFFE or ord(c) > 0xFFFF else "?"
+        for c in text
+    )
+
+
+def write_sarif(path: Path, report: Report) -> None:
+    """SARIF 2.1.0: a rule per check, a result per verdict that is neither a pass nor unsupported."""
+    shown = [verdict for verdict in report.verdicts if verdict.status in SEVERITY]
+    place = report.target.rpartition(":")[0] or report.target
+    rules = {verdict.check: verdict.claim for verdict in report.verdicts}
+    content = {
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [
+            {
+                "tool": {
+                    "driver": {
+                        "name": "hippo-verify",
+                        "version": report.provenance.get("versions", {}).get("hippo-verify", ""),
+                        "rules": [{"id": key, "shortDescription": {"text": claim}} for key, claim in rules.items()],
+                    }
+                },
+                "results": [
+                    {
+                        "ruleId": verdict.check,
+                        "level": SEVERITY[verdict.status],
+                        "message": {"text": f"{verdict.case.describe()}: {verdict.message}"},
+                        "locations": [{"physicalLocation": {"artifactLocation": {"uri": place}}}],
+                        "partialFingerprints": {"case": f"{verdict.check}/{verdict.case.id}"},
+                    }
+                    for verdict in shown
+                ],
+            }
+        ],
+    }
+    write_json(path, content)
+
+
+def write_markdown(path: Path, report: Report) -> None:
+    """A summary for a pull request or a step summary: the word, the diagnosis, a table of checks."""
+    lines = [f"## hippo-verify: `{report.target}`: {report.status}", ""]
+    lines += [f"- **{item.text}** ({item.evidence})" for item in report.diagnosis]
+    if report.diagnosis:
+        lines.append("")
+    lines += ["| check | pass | fail | other | worst error ÷ bound |", "|---|---|---|---|---|"]
+    for key in dict.fromkeys(verdict.check for verdict in report.verdicts):
+        verdicts = [verdict for verdict in report.verdicts if verdict.check == key]
+        passed = sum(v.status is Status.PASS for v in verdicts)
+        failed = sum(v.status is Status.FAIL for v in verdicts)
+        ratios = [v.ratio for v in verdicts if v.ratio is not None]
+        worst = f"{max(ratios):.2g}" if ratios else "-"
+        lines.append(f"| {key} | {passed} | {failed} | {len(verdicts) - passed - failed} | {worst} |")
+    failures = [v for v in report.verdicts if v.status in SEVERITY]
+    if failures:
+        lines += ["", "| status | check | case | message |", "|---|---|---|---|"]
+        lines += [f"| {v.status} | {v.check} | {v.case.describe()} | {_cell(v.message)} |" for v in failures[:20]]
+        if len(failures) > 20:
+            lines += ["", f"... and {len(failures) - 20} more."]
+    _write(path, "\n".join(lines) + "\n")
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+WRITERS: dict[str, Callable[[Path, Report], None]] = {
+    "json": lambda path, report: write_json(path, report.to_json()),
+    "junit-xml": write_junit,
+    "sarif": write_sarif,
+    "markdown": write_markdown,
+}
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace a file in one step, so that a reader never sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,85 @@
+"""Where a result comes from: versions, commit, machine, threads, seed."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from functools import lru_cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+LIBRARIES = ("numpy", "scipy", "mpmath", "python-flint", "hypothesis", "torch", "jax", "s5-pytorch", "hippox", "chex")
+
+
+@lru_cache(maxsize=1)
+def versions() -> dict[str, str]:
+    """Installed versions of what a verdict may depend on; metadata only, nothing is imported."""
+    found = {"hippo-verify": _version("hippo-verify") or "not installed", "python": platform.python_version()}
+    for name in LIBRARIES:
+        version = _version(name)
+        if version is not None:
+            found[name] = version
+    return found
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        answer = subprocess.run(  # noqa: S603 -- fixed program, fixed arguments
+            ["git", *arguments],  # noqa: S607 -- the user's git
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip()
+
+
+def _cpu() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def collect(seed: int) -> dict[str, Any]:
+    """Everything needed to repeat a run.
+
+    Args:
+        seed: seed of the drawn inputs.
+    """
+    # A checkout of ours only: an installed copy may lie inside somebody else's repository.
+    ours = (Path(__file__).parents[1] / "asv.conf.json").exists()
+    commit = _git("rev-parse", "HEAD") if ours else None
+    status = _git("status", "--porcelain") if commit else None
+    threads = {
+        name: os.environ[name]
+        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+        if name in os.environ
+    }
+    return {
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": versions(),
+        "commit": commit,
+        "dirty": None if status is None else bool(status),
+        "platform": platform.platform(),
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "threads": threads,
+        "seed": seed,
+    }
