@@ -70,9 +70,7 @@ def closed_state(m: Measure, f: Signal, t: object, order: int, dps: int = 50, *,
     return settle(compute, bits, f"closed_state({m.key}, order={order})")[0]
 
 
-def _march(
-    rows: list[Vector], column: Vector, f: Signal, start: mpf, length: mpf, panels: int, degree: int
-) -> Vector:
+def _march(rows: list[Vector], column: Vector, f: Signal, start: mpf, length: mpf, panels: int, degree: int) -> Vector:
     """``c <- e^{A H} c + sum_i w_i e^{A (H - x_i)} B f(s + x_i)`` over panels of length H."""
     width = length / panels
     pairs = gauss_legendre(degree, mp.prec)

@@ -129,7 +129,7 @@ def _guard(plan: _Plan) -> int:
     return 4 * plan.order.bit_length() + max(0, -_magnitude([plan.dt]))
 
 
-def states(  # noqa: PLR0917 - the published signature
+def states(
     m: Measure,
     samples: Iterable[object],
     order: int,
@@ -224,7 +224,7 @@ def _legs_run(plan: _Plan, inputs: Integers, times: list[Fraction], c: Vector | 
     return rows
 
 
-def step(  # noqa: PLR0917 - the published signature
+def step(
     m: Measure,
     state: Iterable[object],
     sample: object,
@@ -260,7 +260,7 @@ def step(  # noqa: PLR0917 - the published signature
     return states(m, [sample], plan.order, method, dt, dps, start=begin, first=0 if fresh else k)[0]
 
 
-def jacobian(  # noqa: PLR0917 - the published signature
+def jacobian(
     m: Measure,
     length: int,
     order: int,

@@ -213,7 +213,9 @@ def identify(
 
 @app.command()
 def run(
-    targets: Annotated[str | None, typer.Option(help="Adapters, with commas; default: all that are installed.")] = None,
+    targets: Annotated[
+        str | None, typer.Option(help="Adapters, with commas, or own, third-party; default: all installed.")
+    ] = None,
     measures: Annotated[str | None, typer.Option(help="Measures, with commas; default: all of each target.")] = None,
     orders: Orders = "4,8,16,32,64",
     methods: Annotated[str | None, typer.Option(help="Rules, with commas; default: all of each target.")] = None,
@@ -245,7 +247,13 @@ def run(
     from verify.adapters import ADAPTERS  # noqa: PLC0415
     from verify.checks import SUITES  # noqa: PLC0415
 
-    names = _words(targets) or [key for key, adapter in ADAPTERS.items() if adapter.version() is not None]
+    installed = [key for key, adapter in ADAPTERS.items() if adapter.version() is not None]
+    groups = {
+        "own": [key for key in installed if ADAPTERS[key].distribution is None],
+        "third-party": [key for key in installed if ADAPTERS[key].distribution is not None],
+    }
+    asked = _words(targets)
+    names = installed if asked is None else [key for name in asked for key in groups.get(name, [name])]
     try:
         units = campaign.plan(
             names, measures=_words(measures), orders=_integers(orders), methods=_words(methods),
@@ -317,14 +325,9 @@ def checks(json_: JsonFlag = False) -> None:
 @app.command()
 def measures(json_: JsonFlag = False) -> None:
     """List the measures that can be checked."""
-    import hippo_ref  # noqa: PLC0415
-    from verify.campaign import PARAMETERS  # noqa: PLC0415
+    from verify.oracle import known_measures  # noqa: PLC0415
 
-    rows = []
-    for key, names in PARAMETERS.items():
-        measure = hippo_ref.measure(key)
-        parameters = {name: str(measure.parameters[name]) for name in names}
-        rows.append({"key": key, "parameters": parameters, "time_law": measure.time_law, "closure": measure.closure})
+    rows = known_measures()
     _list(
         rows, json_,
         lambda row: f"{row['key']:<10} {row['time_law']:<10} {row['closure']:<7} "

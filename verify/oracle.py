@@ -11,7 +11,7 @@ import os
 import tempfile
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -203,6 +203,19 @@ def rising(degree: int, end: Fraction) -> Function:
     return Function(f"rising({degree},{end})", value, derivative)
 
 
+def known_measures() -> list[dict[str, Any]]:
+    """Every measure of the reference: key, default parameters, time law, and whether its ODE is exact or closed."""
+    return [
+        {
+            "key": key,
+            "parameters": {name: str(value) for name, value in hippo_ref.measure(key).parameters.items()},
+            "time_law": hippo_ref.measure(key).time_law,
+            "closure": hippo_ref.measure(key).closure,
+        }
+        for key in hippo_ref.MEASURES
+    ]
+
+
 class Oracle:
     """Exact answers for cases, as `Exact` arrays.
 
@@ -212,11 +225,6 @@ class Oracle:
 
     def __init__(self, folder: Path | None = None) -> None:
         self._store = Store(folder)
-
-    @cached_property
-    def measures(self) -> dict[str, Any]:
-        """The reference's measures by key."""
-        return dict(hippo_ref.MEASURES)
 
     def _get(self, kind: str, parts: tuple[Any, ...], compute: Callable[[], Exact]) -> Exact:
         return self._store.get(identity(reference_fingerprint(), kind, *parts), compute)

@@ -73,7 +73,7 @@ def _load(loader: str, spec: dict[str, Any]) -> Callable[..., Any]:
     handler: Any = found(spec)
     if not callable(handler):
         raise TypeError(f"{loader} must return a callable, got an object of type {type(handler).__name__}")
-    return handler  # type: ignore[no-any-return]
+    return handler
 
 
 def _absent(**_: Any) -> NoReturn:

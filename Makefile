@@ -1,0 +1,46 @@
+# Two commands on a fresh machine with Python >= 3.11, make and pip: `make verify` and `make test`.
+
+PYTHON ?= python3
+VENV ?= .venv
+STAMP := $(VENV)/.installed
+BIN := $(VENV)/bin
+REPORT ?= reports/generated
+STORE ?= .hippo-verify/run
+# One BLAS thread per process: the campaign already uses every core, and verdicts must not depend on the count.
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+
+.PHONY: verify test lint bench wheel published clean
+.DEFAULT_GOAL := verify
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "hippo-verify needs Python >= 3.11; $(PYTHON) is $$($(PYTHON) --version). Try make PYTHON=python3.12"; exit 1; }
+	@echo "Setting up $(VENV) with pinned versions; a minute or two, once."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+verify: $(STAMP)  ## our backends and the third-party libraries against the exact reference, with an HTML report
+	$(BIN)/hippo-verify run --store $(STORE) --report $(REPORT)
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: $(STAMP) lint  ## lint, types, walls, then the tests
+	$(BIN)/python -m pytest -n 2
+
+bench: $(STAMP)
+	$(BIN)/python -m pytest tests/benchmarks -p no:xdist --benchmark-only
+
+wheel: $(STAMP)
+	$(BIN)/python -m build --wheel
+
+published: $(STAMP)  ## the verdicts on third-party libraries that README and reports/published show
+	$(BIN)/hippo-verify run --targets third-party --store .hippo-verify/published --markdown reports/published/third-party.md
+
+clean:
+	rm -rf $(VENV) .hippo-verify build dist reports/generated

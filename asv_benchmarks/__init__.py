@@ -1,0 +1,1 @@
+"""Benchmarks for asv: speed here, error against frozen vectors; nothing multiprecision while timing."""

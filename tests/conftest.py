@@ -1,0 +1,41 @@
+"""Profiles, a cache folder of its own for every session, and mpmath's precision given back after every test."""
+
+import os
+
+import hypothesis
+import mpmath
+import pytest
+
+hypothesis.settings.register_profile("dev", max_examples=20, deadline=None)
+hypothesis.settings.register_profile("ci", max_examples=20, deadline=None, derandomize=True)
+hypothesis.settings.register_profile("nightly", max_examples=500, deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def pytest_addoption(parser):
+    parser.addoption("--runslow", action="store_true", help="run tests marked slow (minutes each)")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--runslow"):
+        return
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="slow: run with --runslow"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _cache_folder(tmp_path_factory):
+    """Exact results are shared by the tests of a worker process and forgotten afterwards."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv("HIPPO_VERIFY_CACHE", str(tmp_path_factory.mktemp("cache")))
+    yield
+    patch.undo()
+
+
+@pytest.fixture(autouse=True)
+def _precision():
+    """The reference borrows mpmath's precision; a test that leaves it changed has found a bug."""
+    before = mpmath.mp.prec
+    yield
+    assert mpmath.mp.prec == before

@@ -1,0 +1,139 @@
+"""Every check rejects every wrong candidate it ships, and no check rejects a right one in other clothes."""
+
+import os
+from dataclasses import replace
+
+import pytest
+
+from verify.campaign import METHODS, make_case
+from verify.candidates import LEGITIMATE, right_model
+from verify.checks import CHECKS, QUICK
+from verify.defects import DEFECTS
+from verify.oracle import Oracle, cache_folder
+from verify.result import LiveTarget, Target
+from verify.verdict import Status
+
+MEASURES = ("legs", "legt", "lmu", "lagt", "fout", "legs_lti")
+ORDER = {"gradient_bound": 4, "convergence": 4, "equivariance": 4}
+SMALL = replace(QUICK, examples=2, length=16)
+
+
+def cells():
+    """Each check at each level, measure and rule it applies to; matrices and read-outs do not depend on the rule."""
+    for key, check in CHECKS.items():
+        for level in check.levels:
+            for measure in MEASURES:
+                for method in METHODS if level in ("step", "scan", "gradient") else ("bilinear",):
+                    if method in ("trapezoid", "foh") and measure != "legs":
+                        continue
+                    case = make_case("model", measure, order=ORDER.get(key, 6), method=method, level=level)
+                    if check.why_not(case) is None:
+                        yield pytest.param(key, case, id=f"{key}-{level}-{measure}-{method}")
+
+
+@pytest.fixture(scope="module")
+def oracle():
+    return Oracle(cache_folder())
+
+
+def model(case, oracle, alter=lambda m: m):
+    return LiveTarget(lambda asked: alter(right_model(asked, oracle)), bind=True, name="model")
+
+
+@pytest.mark.parametrize(("key", "case"), list(cells()))
+def test_every_mutant_is_rejected_and_the_right_model_is_not(key, case, oracle):
+    check = CHECKS[key]
+    right = check.run(case, oracle, model(case, oracle), SMALL)
+    assert right.status is Status.PASS, right.message
+    assert right.compared > 0
+    assert right.bound is not None
+    mutants = check.mutants(case)
+    survivors = {}
+    for defect in mutants:
+        verdict = check.run(case, oracle, defect.target(case, oracle), SMALL)
+        if verdict.status is not Status.FAIL:
+            survivors[defect.key] = f"{verdict.status}: {verdict.message}"
+    assert not survivors
+    print(f"kills/mutants {key}: {len(mutants)}/{len(mutants)}")
+
+
+def test_every_check_has_mutants_at_every_level():
+    """A level at which a check rejects nothing would be a check that cannot fail."""
+    bare = {(key, level) for key, check in CHECKS.items() for level in check.levels}
+    for parameter in cells():
+        key, case = parameter.values
+        if CHECKS[key].mutants(case):
+            bare.discard((key, case.level))
+    assert not bare
+
+
+def test_every_defect_is_a_mutant_of_some_check():
+    used = {defect.key for parameter in cells() for defect in CHECKS[parameter.values[0]].mutants(parameter.values[1])}
+    # Two need a larger order than the cells above, and one an order above 16.
+    for case in (
+        make_case("model", "legs", order=20, level="scan"),
+        make_case("model", "legs", order=20, level="step"),
+    ):
+        used |= {defect.key for key in ("scan", "step") for defect in CHECKS[key].mutants(case)}
+    assert set(DEFECTS) - used == set()
+
+
+@pytest.mark.parametrize("level", ["step", "scan"])
+def test_a_defect_of_large_orders_only_is_found_there(level, oracle):
+    for order, status in ((8, Status.PASS), (20, Status.FAIL)):
+        case = make_case("model", "legs", order=order, level=level)
+        target = LiveTarget(lambda asked: DEFECTS["nan_when_large"].alter(right_model(asked, oracle)), bind=True)
+        assert CHECKS[level].run(case, oracle, target, SMALL).status is status
+
+
+@pytest.mark.parametrize("clothes", LEGITIMATE)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(
+    ("measure", "method"), [("legs", "bilinear"), ("legt", "bilinear"), ("fout", "backward_euler")]
+)
+def test_right_models_in_other_clothes_are_never_rejected(clothes, dtype, measure, method, oracle):
+    for level in ("step", "scan"):
+        if clothes == "last state only" and level == "step":
+            continue
+        for order in (4, 16):
+            case = make_case("model", measure, order=order, method=method, level=level, dtype=dtype)
+            verdict = CHECKS[level].run(case, oracle, model(case, oracle, LEGITIMATE[clothes]), SMALL)
+            assert verdict.status is Status.PASS, verdict.message
+
+
+class Own(Target):
+    """Our own fast side in this process, to try many seeds without a worker."""
+
+    name = "hippo-fast"
+
+    def __init__(self, adapter):
+        self.adapter = adapter
+
+    def levels(self):
+        return self.adapter.levels
+
+    def why_not(self, case):
+        return self.adapter.why_not(case)
+
+    def call(self, case, *arguments):
+        return LiveTarget(self.adapter.bind(case), name=self.name).call(case, *arguments)
+
+
+@pytest.mark.parametrize("backend", ["hippo-fast-numpy", "hippo-fast-torch"])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_no_false_alarm_on_our_own_backends(backend, dtype, oracle):
+    """Seeds are spread over measures and rules; ``HIPPO_VERIFY_SEEDS=200`` is the figure of the notes."""
+    from verify.adapters import ADAPTERS
+
+    seeds = int(os.environ.get("HIPPO_VERIFY_SEEDS", "8"))
+    target = Own(ADAPTERS[backend])
+    alarms = []
+    pairs = [(m, r) for m in MEASURES for r in METHODS if m == "legs" or r not in ("trapezoid", "foh")]
+    for seed in range(seeds):
+        measure, method = pairs[seed % len(pairs)]
+        case = make_case(backend, measure, order=(3, 4, 8)[seed % 3], method=method, level="scan", dtype=dtype)
+        for key in ("scan", "linearity"):
+            verdict = CHECKS[key].run(case, oracle, target, replace(SMALL, seed=seed))
+            if verdict.status is not Status.PASS:
+                alarms.append((seed, case.describe(), verdict.message))
+    assert alarms == []
