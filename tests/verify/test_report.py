@@ -1,0 +1,424 @@
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("jinja2")
+pytest.importorskip("plotly")
+
+from verify.campaign import overall
+from verify.case import Case
+from verify.report import canvas, coverage, failures, pictures, records, slopes, summary, write_report
+from verify.report.page import embedded, render, templates
+from verify.verdict import SCHEMA, Status, Verdict
+
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)><!-- \u2028 ${{7*7}} {{7*7}} 'q' \"w\""
+PROVENANCE = {
+    "kind": "provenance",
+    "schema": SCHEMA,
+    "fingerprint": "f",
+    "time": "2026-01-02T03:04:05+00:00",
+    "versions": {"hippo-verify": "0.1.0", "python": "3.12.1", "numpy": "2.1.0"},
+    "commit": "0123456789abcdef",
+    "dirty": True,
+    "platform": "Linux",
+    "cpu": "A CPU",
+    "cores": 4,
+    "threads": {"OMP_NUM_THREADS": "1"},
+    "seed": 7,
+}
+
+
+def passed(case, check="scan", measured=1e-16, bound=1e-15, **fields):
+    return Verdict(check, f"the claim of {check}", case, Status.PASS, measured, bound, "a lemma", 12, **fields)
+
+
+def ended(status, case, message, check="scan", **fields):
+    return Verdict(check, f"the claim of {check}", case, status, message=message, **fields)
+
+
+def every_status():
+    """Verdicts with every status, two targets, two measures, both dtypes, zero errors and a hostile message."""
+    verdicts = []
+    for dtype in ("float64", "float32"):
+        for order in (4, 8):
+            for measure, parameters, dt in (("legs", (), None), ("legt", (("theta", "1/2"),), 0.0078125)):
+                case = Case("ours", measure, order, level="scan", dtype=dtype, dt=dt, parameters=parameters)
+                verdicts += [passed(case, measured=0.0 if order == 4 else 1e-16)]
+                verdicts += [
+                    ended(Status.UNSUPPORTED, replace(case, level="step"), "no single step of this rule", "step")
+                ]
+    wrong = Case("their's.module:make", "legs", 8, level="scan")
+    worst = {
+        "what": "state 3",
+        "index": [3],
+        "got": 1.5,
+        "expected": 1.0,
+        "input": {"samples": ["0x1.0p+3", "-0x1.0p+1"]},
+    }
+    cause = [{"defect": "doubled_B", "text": "B is doubled", "evidence": "it equals 2 B", "unexplained": 0.0}]
+    details = {"smallest": {"what": "state 0", "got": 2.0, "expected": 1.0}, "diagnosis": cause}
+    verdicts += [
+        ended(
+            Status.FAIL,
+            wrong,
+            "state 3 is off",
+            measured=0.5,
+            bound=1e-15,
+            bound_source="a lemma",
+            worst=worst,
+            details=details,
+        ),
+        ended(Status.ERROR, replace(wrong, order=16), HOSTILE, worst={"kind": "raised", "traceback": HOSTILE}),
+        ended(Status.INCONCLUSIVE, replace(wrong, order=4), "rounding alone explains it", measured=3.0, bound=1.0),
+        ended(
+            Status.EXPECTED_FAIL, wrong, "off [expected: it has another sign; https://example.org/issue/1]", "matrices"
+        ),
+        Verdict(
+            "ode",
+            "c",
+            wrong,
+            Status.UNEXPECTED_PASS,
+            0.0,
+            1.0,
+            "a lemma",
+            3,
+            message="passes, but was expected to fail: x",
+        ),
+        passed(
+            Case("ours", "legs", 4, level="scan"),
+            "convergence",
+            details={
+                "lengths": [64, 128],
+                "errors": [1e-2, 5e-3],
+                "rule_errors": [1e-2, 5e-3],
+                "nominal_order": 1,
+                "order": 1.0,
+            },
+        ),
+    ]
+    return verdicts
+
+
+def lines_of(verdicts, notes=("expected failure matched nothing: target = x",), end=True):
+    lines = [json.dumps(PROVENANCE)]
+    for verdict in verdicts:
+        lines.append(json.dumps({"kind": "verdict", **verdict.to_json()}))
+        lines.append(json.dumps({"kind": "unit", "key": f"{verdict.case.id}:quick:7"}))
+    return [*lines, json.dumps({"kind": "end", "notes": list(notes)})] if end else lines
+
+
+@pytest.fixture
+def store(tmp_path):
+    def write(text):
+        path = tmp_path / "store" / "verdicts.jsonl"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text if isinstance(text, str) else "".join(f"{line}\n" for line in text), encoding="utf-8")
+        return path.parent
+
+    return write
+
+
+class Page(HTMLParser):
+    """Elements, attributes and text of a page, the way a browser splits it."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.elements, self.text, self.data, self._script = [], [], "", None
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        self._script = dict(attributes).get("id", "") if tag == "script" else None
+
+    def handle_endtag(self, tag):
+        self._script = None if tag == "script" else self._script
+
+    def handle_data(self, data):
+        if self._script is None:
+            self.text.append(data)
+        elif self._script == "drawings":
+            self.data += data
+
+    @property
+    def words(self):
+        return " ".join(" ".join(self.text).split())
+
+
+@pytest.fixture
+def page(store, tmp_path):
+    return Page(write_report(store(lines_of(every_status())), tmp_path / "out").read_text(encoding="utf-8"))
+
+
+def test_the_page_says_what_is_right_and_wrong_and_why(page):
+    words = page.words
+    assert "HiPPO verification fail" in words
+    assert "ours is right: all 9 checks pass, 108 numbers compared" in words
+    assert "their's.module:make is wrong: 1 of 5 checks fail" in words
+    assert "B is doubled (it equals 2 B)" in words
+    assert "it has another sign (https://example.org/issue/1)" in words
+    for fact in (
+        "2026-01-02T03:04:05+00:00",
+        "0123456789ab with uncommitted changes",
+        "A CPU, 4 cores",
+        "OMP_NUM_THREADS=1",
+    ):
+        assert fact in words
+    assert "expected failure matched nothing: target = x" in words
+    assert "not finished" not in words
+
+
+@pytest.mark.parametrize("present", [[s] for s in Status] + [[], [Status.PASS, Status.ERROR], list(Status)])
+def test_the_overall_word_is_that_of_the_command_line(present):
+    case = Case("t")
+    verdicts = [v for v in every_status() if v.status in present] or [ended(Status.UNSUPPORTED, case, "none")]
+    assert summary.overall(verdicts) == overall({str(s): n for s, n in summary.counts(verdicts).items()})
+
+
+def test_every_failure_has_its_evidence_and_a_command_that_a_shell_reads_back(page):
+    words = page.words
+    for said in (
+        "the claim of scan",
+        "state 3",
+        "1e-15 (a lemma)",
+        "Smallest counterexample",
+        "because it equals 2 B",
+        "5e+14",
+    ):
+        assert said in words
+    target = "'their'\"'\"'s.module:make'"
+    wanted = "--measure legs --orders 8 --level scan --method bilinear --dtype float64 --seed 7"
+    assert f"hippo-verify check {target} {wanted}" in words
+
+
+def test_a_command_names_parameters_and_quotes_them():
+    case = Case("-x; rm", "lagt", 4, dt=0.5, parameters=(("alpha", "-1/2"), ("beta", "1")), level="matrices")
+    entry = records.Entry(1, passed(case, details={"convention": "scaled"}), "full", -3)
+    assert failures.command(entry) == (
+        "hippo-verify check --measure lagt --orders 4 --level matrices --dtype float64 --alpha=-1/2 --beta 1 --dt 0.5 "
+        "--convention auto --suite full --seed=-3 -- '-x; rm'"
+    )
+
+
+def test_the_command_is_one_that_the_command_line_accepts(store):
+    from typer.main import get_command
+
+    from verify.cli import app
+
+    read = records.read(store(lines_of(every_status())))
+    check = get_command(app).commands["check"]
+    for entry in read.entries:
+        words = shlex.split(failures.command(entry))
+        assert check.make_context("check", words[2:]).params["target"] == entry.verdict.case.target
+
+
+def test_hostile_text_is_shown_and_never_markup(page):
+    tags = {tag for tag, _ in page.elements}
+    assert "img" not in tags
+    assert [tag for tag, _ in page.elements].count("script") == 3
+    assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
+    assert "</script><script>alert(1)</script>" in page.words
+    assert "{{7*7}}" in page.words
+
+
+def test_hostile_text_in_a_figure_is_no_markup_for_plotly(page):
+    data = json.loads(page.data)
+    assert "<img" not in page.data
+    assert "</" not in page.data
+    texts = json.dumps(data).replace("<extra></extra>", "")
+    assert "&lt;img src=x" in texts
+    assert not re.search(r"<(?!/?b>|br>)", texts)
+
+
+def test_embedded_json_cannot_end_its_element():
+    text = embedded([HOSTILE])
+    assert not re.search(r"[<>&\u2028]", text)
+    assert json.loads(text) == [HOSTILE]
+
+
+def test_nothing_is_loaded_from_a_network(page):
+    loading = {"script", "link", "img", "iframe", "source", "object", "embed", "video", "audio", "base", "form"}
+    for tag, attributes in page.elements:
+        if tag in loading:
+            assert not re.match(r"(https?:)?//", attributes.get("src") or attributes.get("href") or "")
+    policy = next(a["content"] for tag, a in page.elements if a.get("http-equiv") == "Content-Security-Policy")
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    style = (templates() / "style.css").read_text(encoding="utf-8")
+    assert "url(" not in style
+    assert "@import" not in style
+
+
+def test_a_link_of_a_hostile_record_is_text_unless_it_is_http(store):
+    hostile = ended(Status.EXPECTED_FAIL, Case("t"), "off [expected: why; javascript:alert(1)]")
+    page = Page(render(records.read(store(lines_of([hostile])))))
+    assert "javascript:alert(1)" in page.words
+    assert not any((a.get("href") or "").startswith("javascript") for _, a in page.elements)
+
+
+def test_a_stopped_campaign_and_a_torn_line_are_said(store, tmp_path):
+    lines = lines_of(every_status(), end=False)
+    page = Page(write_report(store("\n".join([*lines, lines[1][:40]])), tmp_path / "out").read_text(encoding="utf-8"))
+    assert "The campaign is not finished." in page.words
+    assert f"after {len(every_status())} finished units and its last line is cut off" in page.words
+    assert "wrong: 1 of 5 checks fail" in page.words
+
+
+def test_a_store_with_provenance_alone_gives_a_page(store, tmp_path):
+    page = Page(write_report(store([json.dumps(PROVENANCE)]), tmp_path / "out").read_text(encoding="utf-8"))
+    assert "HiPPO verification empty" in page.words
+    assert "The store holds no verdict." in page.words
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is empty; expected the verdicts.jsonl"),
+        ("\n\n", "is empty"),
+        ("hello\n", "line 1 of .* is not a line of kind provenance: 'hello'; expected the verdicts.jsonl"),
+        ('{"a": 1}\n', "line 1 of .* is not a line of kind provenance"),
+        ("[1]\n[2]\n", "line 1 of .* is not a line of kind provenance"),
+        (json.dumps({**PROVENANCE, "schema": "other/9"}), "has schema 'other/9', this version reads 'hippo-verify/1'"),
+        ([json.dumps(PROVENANCE), "broken", '{"kind": "end"}'], "line 2 of .* is not a JSON object"),
+        ([json.dumps(PROVENANCE), '{"kind": "tea"}', '{"kind": "end"}'], "line 2 of .* is of kind 'tea', accepted"),
+        ([json.dumps(PROVENANCE), '{"kind": "verdict"}', '{"kind": "end"}'], "line 2 of .* is no verdict .KeyError"),
+        (
+            [json.dumps(PROVENANCE), json.dumps(PROVENANCE), '{"kind": "end"}'],
+            "line 2 of .* is not a JSON object of kind verdict",
+        ),
+    ],
+)
+def test_what_is_no_store_is_refused_with_a_sentence(store, tmp_path, text, message):
+    with pytest.raises(ValueError, match=message):
+        write_report(store(text), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("field", ["order", "measure", "dt"])
+def test_a_verdict_with_a_field_of_another_type_is_refused(store, field):
+    record = {"kind": "verdict", **passed(Case("t")).to_json()}
+    record["case"][field] = ["x"]
+    with pytest.raises(ValueError, match=rf"line 2 of .* is no verdict \({field} is \['x'\]\)"):
+        records.read(store([json.dumps(PROVENANCE), json.dumps(record), '{"kind": "end"}']))
+
+
+def test_a_missing_store_is_refused_with_a_sentence(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no store at .*; expected the verdicts\.jsonl that"):
+        write_report(tmp_path / "nothing", tmp_path / "out")
+
+
+def test_the_file_itself_may_be_named(store, tmp_path):
+    assert write_report(store(lines_of(every_status())) / "verdicts.jsonl", tmp_path / "a" / "b").name == "index.html"
+
+
+def test_every_target_measure_and_dtype_has_its_error_and_its_bound():
+    verdicts = [v for v in every_status() if v.measured is not None and v.check == "scan"]
+    drawn = pictures.errors(verdicts)
+    for quantity in ("error", "bound"):
+        found = {
+            (t["meta"]["target"], t["meta"]["measure"], t["meta"]["dtype"])
+            for picture in drawn
+            for t in picture.figure["data"]
+            if t.get("meta", {}).get("quantity") == quantity
+        }
+        assert found == {(v.case.target, records.variant(v.case), v.case.dtype) for v in verdicts}
+
+
+def test_an_error_of_zero_stands_open_on_a_marked_line():
+    case = Case("ours", "legs", 4, level="scan")
+    (picture,) = pictures.errors([passed(case, measured=0.0, bound=1e-15), passed(replace(case, order=8))])
+    error = next(t for t in picture.figure["data"] if t.get("meta", {}).get("quantity") == "error")
+    assert 0 < error["y"][0] < error["y"][1] == 1e-16
+    assert error["marker"]["symbol"] == ["circle-open", "circle"]
+    assert picture.figure["layout"]["shapes"][0]["y0"] == error["y"][0]
+    assert any(note["text"] == canvas.EXACT for note in picture.figure["layout"]["annotations"])
+    assert "exactly 0" in error["customdata"][0]
+
+
+def test_errors_and_bounds_are_shown_beside_the_size_of_their_input():
+    tiny = {"input": {"samples": ["0x1.0p-200", "-0x1.8p-200"]}}
+    case = Case("ours", level="scan")
+    (picture,) = pictures.errors([passed(case, measured=2.0**-253, bound=2.0**-250, worst=tiny)])
+    error, bound = (t for t in picture.figure["data"] if t.get("meta"))
+    assert error["y"] == [2.0**-53 / 1.5]
+    assert bound["y"] == [2.0**-50 / 1.5]
+
+
+def test_what_is_no_pass_carries_its_letter():
+    drawn = pictures.errors(every_status())
+    alarms = [t for p in drawn for t in p.figure["data"] if t.get("meta") == {"quantity": "alarm"}]
+    letters = {letter for trace in alarms for letter in trace["text"]}
+    assert letters == {"F", "E", "X", "U", "?"}
+
+
+def test_convergence_is_drawn_beside_the_nominal_slope():
+    (picture,) = slopes.convergence(every_status())
+    quantities = [t["meta"]["quantity"] for t in picture.figure["data"] if "meta" in t]
+    assert quantities == ["rule", "slope", "error"]
+    slope = picture.figure["data"][1]
+    assert slope["y"] == [1e-2, 5e-3]
+
+
+def test_figures_are_valid_plotly():
+    import plotly.graph_objects as go
+
+    from verify.report.heat import heat
+
+    for picture in [*pictures.errors(every_status()), *slopes.convergence(every_status()), *heat(every_status())]:
+        for layout in ("layout", "narrow"):
+            go.Figure(data=picture.figure["data"], layout=picture.figure[layout])
+
+
+def test_coverage_shows_what_did_not_run_and_why(page):
+    (reason,) = coverage.reasons(every_status())
+    assert (reason.text, reason.cells) == ("no single step of this rule", 8)
+    assert reason.where == ["ours, step: legs, legt (theta = 1/2); bilinear; float64, float32; N = 4, 8 (8 cells)"]
+    assert reason.where[0] in page.words
+    titles = [a["title"] for tag, a in page.elements if "cell unsupported" in (a.get("class") or "") and "title" in a]
+    assert titles[0] == "N = 4: unsupported, no single step of this rule"
+
+
+def test_coverage_tells_what_was_asked_of_others_only():
+    matrices = {matrix.target: matrix for matrix in coverage.matrices(every_status())}
+    gaps = matrices["their's.module:make"].gaps
+    assert "measures: legt" in gaps
+    assert "dtypes: float32" in gaps
+    line = next(line for line in matrices["ours"].lines if line.check == "scan")
+    assert [cell.letter for cell in line.groups[0]] == ["P", "P", "·"]
+
+
+def test_the_page_is_written_whole_or_not_at_all(store, tmp_path, monkeypatch):
+    folder = store(lines_of(every_status()))
+    page = write_report(folder, tmp_path / "out")
+    before = page.read_bytes()
+
+    def fails(self, target):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(Path, "replace", fails)
+    with pytest.raises(OSError, match="no space left"):
+        write_report(folder, tmp_path / "out")
+    assert page.read_bytes() == before
+    assert os.listdir(page.parent) == ["index.html"]
+
+
+def test_half_a_surrogate_pair_in_a_message_does_not_stop_the_page(store, tmp_path):
+    hostile = ended(Status.ERROR, Case("t"), "bad \ud800 text")
+    assert b"bad ? text" in write_report(store(lines_of([hostile])), tmp_path / "out").read_bytes()
+
+
+def test_the_report_reads_verdicts_alone():
+    program = (
+        "import sys, verify.report.page\n"
+        "wall = ('hippo_ref', 'hippo_fast', 'verify.checks', 'verify.adapters', 'verify.campaign', 'verify.oracle')\n"
+        "print([name for name in sys.modules if name.startswith(wall)])"
+    )
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"

@@ -1,0 +1,133 @@
+"""One page from the records: rendered with every text escaped, and written whole or not at all."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import tempfile
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from verify.report import coverage, failures, heat, numbers, pictures, slopes, summary
+from verify.report.records import LETTERS, SEVERITY, WORDS, Records, counted, short
+from verify.verdict import Status
+
+OPEN = 4
+"""Up to this many targets, every coverage matrix is unfolded."""
+
+
+def templates() -> Traversable:
+    """Folder of the templates: inside the package where it is installed, ``reports/templates`` in a checkout.
+
+    Raises:
+        FileNotFoundError: neither is there.
+    """
+    packaged = files("verify.report") / "templates"
+    if packaged.is_dir():
+        return packaged
+    checkout = Path(__file__).parents[2] / "reports" / "templates"
+    if checkout.is_dir():
+        return checkout
+    raise FileNotFoundError(
+        f"no templates of the report in {packaged} or {checkout}; expected page.html there; install hippo-verify anew"
+    )
+
+
+def embedded(content: Any) -> str:
+    """JSON that may stand inside a script element: nothing in it can end the element or open a comment."""
+    text = json.dumps(content, allow_nan=False, separators=(",", ":"))  # ASCII, so no line separators either
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _fingerprint(script: str) -> str:
+    """The name under which a content security policy lets a script run."""
+    digest = hashlib.sha256(script.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def render(records: Records) -> str:
+    """The page as HTML.
+
+    Raises:
+        ImportError: jinja2 or plotly is not installed.
+    """
+    import jinja2  # noqa: PLC0415 -- heavy libraries are imported when used
+    from markupsafe import Markup  # noqa: PLC0415
+    from plotly.offline import get_plotlyjs  # noqa: PLC0415
+
+    folder = templates()
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(lambda name: (folder / name).read_text(encoding="utf-8")),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"short": short, "counted": counted}
+    script = (folder / "page.js").read_text(encoding="utf-8").strip()
+    library = get_plotlyjs().replace("\r\n", "\n").strip()
+    verdicts = records.verdicts
+    drawn = {
+        "errors": pictures.errors(verdicts),
+        "convergence": slopes.convergence(verdicts),
+        "heat": heat.heat(verdicts),
+    }
+    data = {name: [vars(picture) for picture in listed] for name, listed in drawn.items()}
+    matrices = coverage.matrices(verdicts)
+    attention = failures.groups(records, failures.ATTENTION)
+    found = sum(len(group.failures) for group in attention)
+    word = summary.overall(verdicts)
+    return environment.get_template("page.html").render(
+        records=records,
+        word=word,
+        sentence=summary.SENTENCES[word],
+        counts=summary.counts(verdicts),
+        targets=summary.judgements(verdicts),
+        rows=summary.rows(verdicts),
+        facts=summary.facts(records),
+        provenance=summary.provenance_rows(records),
+        overview=coverage.overview(verdicts),
+        matrices=matrices,
+        unfold=len(matrices) <= OPEN,
+        reasons=coverage.reasons(verdicts),
+        absent=coverage.ABSENT,
+        groups={name: list(dict.fromkeys(picture.group for picture in listed)) for name, listed in drawn.items()},
+        tables={"errors": numbers.errors(verdicts), "convergence": numbers.convergence(verdicts)},
+        attention=attention,
+        expected=failures.groups(records, (Status.EXPECTED_FAIL,), start=found + 1),
+        found=found,
+        kept=failures.FULL,
+        statuses=SEVERITY,
+        letters=LETTERS,
+        words=WORDS,
+        style=Markup((folder / "style.css").read_text(encoding="utf-8")),  # noqa: S704 -- ours, no text of the store
+        script=Markup(script),  # noqa: S704 -- ours
+        library=Markup(library),  # noqa: S704 -- plotly's own
+        data=Markup(embedded(data)),  # noqa: S704 -- escaped for a script element
+        policy=f"default-src 'none'; script-src {_fingerprint(library)} {_fingerprint(script)}; "
+        "style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'",
+    )
+
+
+def write(path: Path, text: str) -> Path:
+    """Replace a file by a new one in one step; the old one stays if anything goes wrong.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        # Characters that UTF-8 cannot hold, such as half a surrogate pair in a hostile message, become "?".
+        with os.fdopen(handle, "w", encoding="utf-8", errors="replace", newline="\n") as file:
+            file.write(text)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return path
