@@ -203,8 +203,8 @@ def _exponential(operator: Operator, A: Array, B: Array, k: int) -> Majorant:
     The exponential is conditioned by ``tau ||A||`` because the semigroup contracts (Van Loan 1977, The sensitivity of
     the matrix exponential, theorem 2.2). Forward: it is formed as if each entry of A carried `EXPONENTIAL_OPERATIONS`
     errors. Backward: scaling and squaring adds ``sqrt(N) gamma_N`` per squaring, doubled by each that follows, which
-    makes ``sqrt(N) tau ||A||`` in all. The input may be formed as ``A^-1 (e^{tau A} - I) B``, which is excused up to the
-    length of the memory; a singular A (FouT of even order) excuses nothing more.
+    makes ``sqrt(N) tau ||A||`` in all. The input may be formed as ``A^-1 (e^{tau A} - I) B``, excused up to the length
+    of the memory; a singular A (FouT of even order) excuses nothing more.
     """
     order = len(B)
     if operator.dt is not None:

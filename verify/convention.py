@@ -315,7 +315,8 @@ def _diagonal(A: Array, B: Array, exact_A: Array, exact_B: Array) -> Array | Non
     # Average over all paths, so that T carries no more rounding than one entry does.
     with np.errstate(all="ignore"):
         paths = np.where(exact_A != 0, A * T[None, :] / (exact_A * T[:, None]), np.nan)
-        return T * np.nanmedian(paths, axis=1)
+        T = T * np.nanmedian(paths, axis=1)
+    return T if np.isfinite(T).all() and T.all() else None
 
 
 def _formula(T: Array, tolerance: float) -> tuple[str, Array]:

@@ -15,7 +15,7 @@ from verify.convention import Convention, identify
 from verify.defects import DEFECTS, Defect
 from verify.oracle import Oracle
 from verify.result import LiveTarget, Result, Target, TargetError
-from verify.verdict import Status, Verdict
+from verify.verdict import INTERFACE, Status, Verdict
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -77,7 +77,7 @@ def _at_level(target: Target, verdicts: Sequence[Verdict], oracle: Oracle) -> li
         if question is not None:
             questions.append((verdict.case, question))
     questions = [questions[-1], questions[0]] if len(questions) > 1 else questions
-    malformed = next((v for v in ordered if v.measured is not None and not np.isfinite(v.measured)), None)
+    malformed = next((v for v in ordered if v.bound_source == INTERFACE), None)
     if malformed is not None:
         return [Diagnosis("malformed", malformed.message, f"at {malformed.case.describe()}")]
     answers = []

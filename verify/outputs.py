@@ -110,14 +110,8 @@ def write_markdown(path: Path, report: Report) -> None:
     lines += [f"- **{item.text}** ({item.evidence})" for item in report.diagnosis]
     if report.diagnosis:
         lines.append("")
-    lines += ["| check | pass | fail | other | worst error ÷ bound |", "|---|---|---|---|---|"]
-    for key in dict.fromkeys(verdict.check for verdict in report.verdicts):
-        verdicts = [verdict for verdict in report.verdicts if verdict.check == key]
-        passed = sum(v.status is Status.PASS for v in verdicts)
-        failed = sum(v.status is Status.FAIL for v in verdicts)
-        ratios = [v.ratio for v in verdicts if v.ratio is not None]
-        worst = f"{max(ratios):.2g}" if ratios else "-"
-        lines.append(f"| {key} | {passed} | {failed} | {len(verdicts) - passed - failed} | {worst} |")
+    several = len({verdict.case.target for verdict in report.verdicts}) > 1
+    lines += _by_target(report) if several else _by_check(report)
     failures = [v for v in report.verdicts if v.status in SEVERITY]
     if failures:
         lines += ["", "| status | check | case | message |", "|---|---|---|---|"]
@@ -125,6 +119,39 @@ def write_markdown(path: Path, report: Report) -> None:
         if len(failures) > 20:
             lines += ["", f"... and {len(failures) - 20} more."]
     _write(path, "\n".join(lines) + "\n")
+
+
+def _by_check(report: Report) -> list[str]:
+    lines = ["| check | pass | fail | other | worst error ÷ bound |", "|---|---|---|---|---|"]
+    for key in dict.fromkeys(verdict.check for verdict in report.verdicts):
+        verdicts = [verdict for verdict in report.verdicts if verdict.check == key]
+        passed = sum(v.status is Status.PASS for v in verdicts)
+        failed = sum(v.status is Status.FAIL for v in verdicts)
+        ratios = [v.ratio for v in verdicts if v.ratio is not None]
+        worst = f"{max(ratios):.2g}" if ratios else "-"
+        lines.append(f"| {key} | {passed} | {failed} | {len(verdicts) - passed - failed} | {worst} |")
+    return lines
+
+
+def _by_target(report: Report) -> list[str]:
+    """What each target is: right, wrong in a known way and why, or wrong."""
+    versions = report.provenance.get("versions", {})
+    listed = ", ".join(f"{name} {version}" for name, version in versions.items())
+    lines = [f"{report.provenance.get('time', '')[:10]}; {listed}.", ""]
+    lines += ["| target | measure | verdict | passed | why |", "|---|---|---|---|---|"]
+    for target, measure in dict.fromkeys((v.case.target, v.case.measure) for v in report.verdicts):
+        verdicts = [v for v in report.verdicts if (v.case.target, v.case.measure) == (target, measure)]
+        ran = [v for v in verdicts if v.status is not Status.UNSUPPORTED]
+        passed = [v for v in ran if v.status is Status.PASS]
+        bad = [v for v in ran if v.status is not Status.PASS]
+        crashed = any(v.status is Status.EXPECTED_FAIL and v.measured is None for v in bad)
+        word = "right" if not bad else "crashes" if crashed else "wrong"
+        conventions = dict.fromkeys(v.details["convention"] for v in ran if "convention" in v.details)
+        reasons = dict.fromkeys(v.message.partition("[expected: ")[2].partition(";")[0] or v.message for v in bad)
+        parameters = "".join(f", {name} = {value}" for name, value in verdicts[0].case.parameters)
+        why = "; ".join([*reasons, *(f"written as {name}" for name in conventions)])
+        lines.append(f"| {target} | {measure}{parameters} | {word} | {len(passed)} of {len(ran)} | {_cell(why)} |")
+    return lines
 
 
 def _cell(text: str) -> str:

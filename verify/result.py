@@ -60,10 +60,14 @@ class Target(ABC):
         name: as the user wrote it.
         normwise: True if the target's matrices come out of a factorisation, so that rounding is promised relative to
             their norm and not entry by entry.
+        takes_case: True if the target is told the case (our adapters); a stranger is called without it, so it has one
+            measure, window, step size and rule: those of the first case it is asked about.
     """
 
     name: str = ""
     normwise: bool = False
+    takes_case: bool = False
+    _first: Case | None = None
 
     @abstractmethod
     def levels(self) -> tuple[str, ...]:
@@ -77,6 +81,13 @@ class Target(ABC):
         """None, or why this target has no such case."""
         if case.level not in self.levels():
             return f"the target offers no {case.level!r} level"
+        if self.takes_case:
+            return None
+        if self._first is None:
+            self._first = case
+        for what in ("measure", "parameters", "dt", "method"):
+            if getattr(case, what) != getattr(self._first, what):
+                return f"the target is called without its {what}: only one can be checked at a time"
         return None
 
     def close(self) -> None:  # noqa: B027 -- most targets hold nothing
@@ -97,6 +108,7 @@ class LiveTarget(Target):
     ) -> None:
         self.name = name or str(getattr(target, "__name__", type(target).__name__))
         self.normwise = normwise
+        self.takes_case = bind
         self._target = target
         self._bind = bind
         self._level = level

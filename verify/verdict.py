@@ -11,6 +11,8 @@ from typing import Any
 from verify.case import Case
 
 SCHEMA = "hippo-verify/1"
+INTERFACE = "the target interface"
+"""Source of the bound of an answer that has not even the right form."""
 
 
 class Status(StrEnum):

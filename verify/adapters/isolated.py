@@ -65,7 +65,6 @@ class IsolatedTarget(Target):
         self._worker = worker or make_worker(
             name, level=level, arguments=arguments, timeout=timeout, memory_limit=memory_limit
         )
-        self._fixed: Case | None = None
 
     def levels(self) -> tuple[str, ...]:
         """Levels offered; loads a target that is no adapter."""
@@ -75,18 +74,8 @@ class IsolatedTarget(Target):
         return self._levels
 
     def why_not(self, case: Case) -> str | None:
-        """The adapter's reason; a stranger has one measure, window and step size, those of its first case."""
-        if self.adapter is not None:
-            return self.adapter.why_not(case)
-        reason = super().why_not(case)
-        if reason is not None:
-            return reason
-        if self._fixed is None:
-            self._fixed = case
-        for what in ("measure", "parameters", "dt", "method"):
-            if getattr(case, what) != getattr(self._fixed, what):
-                return f"the target is called without its {what}: only one can be checked at a time"
-        return None
+        """The adapter's reason, or a stranger's."""
+        return super().why_not(case) if self.adapter is None else self.adapter.why_not(case)
 
     def call(self, case: Case, *arguments: Any) -> Result:
         """One call in the worker."""

@@ -15,7 +15,7 @@ from verify.defects import Defect
 from verify.metrics import ratio, worst_index
 from verify.oracle import Oracle
 from verify.result import Result, Target, TargetError
-from verify.verdict import Status, Verdict
+from verify.verdict import INTERFACE, Status, Verdict
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -331,4 +331,4 @@ def malformed(result: Result, name: str, shape: tuple[int, ...], place: dict[str
     if not message:
         return None
     worst = {**place, "what": name, "expected": list(shape)}
-    return Finding(Status.FAIL, float("inf"), 0.0, float("inf"), 1, worst, message, "the target interface")
+    return Finding(Status.FAIL, float("inf"), 0.0, float("inf"), 1, worst, message, INTERFACE)
