@@ -10,7 +10,7 @@ STORE ?= .hippo-verify/run
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: verify test lint bench wheel published clean
+.PHONY: verify test lint wheel published clean
 .DEFAULT_GOAL := verify
 
 $(STAMP): pyproject.toml constraints.txt
@@ -32,9 +32,6 @@ lint: $(STAMP)
 
 test: $(STAMP) lint  ## lint, types, walls, then the tests
 	$(BIN)/python -m pytest -n 2
-
-bench: $(STAMP)
-	$(BIN)/python -m pytest tests/benchmarks -p no:xdist --benchmark-only
 
 wheel: $(STAMP)
 	$(BIN)/python -m build --wheel

@@ -3,15 +3,15 @@
 Every comparison has two limits.
 
 *Forward limit*, which a PASS must keep: each step is as accurate as a product with correctly formed discrete matrices,
-``c' = G c + g u``. Its local error is at most ``gamma_p (|G| |c| + |g| |u|)`` with ``p = 2N + 16`` (Higham, Accuracy
-and Stability of Numerical Algorithms, 2nd ed., section 3.1; the constant covers the entries and the sum).
+``c' = G c + g u``. Its local error is at most ``gamma_p (|G| |c| + |g| |u|)`` with ``p = 6N + 24`` (Higham, Accuracy
+and Stability of Numerical Algorithms, 2nd ed., section 3.1: N for the product, the rest for forming G and the sum).
 
 *Backward limit*, which a FAIL must exceed: each step ``M c' = R c + q u`` is solved by any backward-stable way:
 triangular or LU solve, or a matrix ``G = M^-1 R`` formed beforehand, with A and B rounded. Its local error is at most
 
     gamma_p |M^-1| ( W (|G| |c| + |g| |u|) + |R| |c| + |q| |u| ),    W = max(|M|, |L| |U|),
 
-entry by entry, with ``p = 6N + 24`` (Higham, theorems 8.5 and 9.4, section 14.1: 3N for the factorisation, N each for
+entry by entry, with the same p (Higham, theorems 8.5 and 9.4, section 14.1: 3N for the factorisation, N each for
 forming, applying and adding up). Between the two limits no verdict is given: the error may be rounding, or a defect
 too small to be told from it.
 
@@ -40,6 +40,7 @@ from verify.metrics import norm
 Array = np.ndarray[Any, np.dtype[Any]]
 
 ROUNDOFF = {"float64": 2.0**-53, "float32": 2.0**-24}
+LARGEST = {"float64": 1.7e308, "float32": 3.4e38}
 SMALLEST_NORMAL = {"float64": 2.0**-1022, "float32": 2.0**-126}
 EVALUATION = 1.01
 """Covers the rounding of a majorant itself: relative 1e-10 at most, since M has a condition number below N^2."""
@@ -133,7 +134,7 @@ class Operator:
 
     def gammas(self, dtype: str) -> Array:
         """(2,) the factors of the forward and of the backward limit."""
-        return np.array([gamma(2 * self.order + 16, dtype), gamma(6 * self.order + 24, dtype)])
+        return np.full(2, gamma(6 * self.order + 24, dtype))
 
 
 @dataclass(frozen=True)
@@ -234,7 +235,7 @@ def _exponential(operator: Operator, A: Array, B: Array, k: int) -> Majorant:
         drive = max(tau, reach) * float(np.linalg.norm(B))
     # First order in a relative change of the entries of A: ``int e^{(tau-s)A} |dA| |e^{sA} c| ds``, its integrand taken
     # at both ends. gamma_p multiplies everything later; the exponential has its own count, hence the quotient.
-    own = EXPONENTIAL_OPERATIONS / (2 * order + 16) * tau * np.abs(A)
+    own = EXPONENTIAL_OPERATIONS / (6 * order + 24) * tau * np.abs(A)
     coarse = math.sqrt(order) * (1 + stiffness)
     held = piece if operator.dt is None else g
     K = np.stack([np.abs(G) + own @ (np.eye(order) + np.abs(G)), np.abs(G) + coarse * np.eye(order)])
@@ -267,11 +268,10 @@ def step_limits(operator: Operator, state: Array, sample: float, after: Array, k
     if k == 0 and operator.dt is None:
         value = gammas * abs(sample) * float(D[0]) + smallest
     else:
-        step = majorant(operator, k)
+        step = majorant(operator, k if operator.dt is None else 1)
         local = step.K @ np.abs(state * D) + step.kappa * abs(sample)
         value = gammas * (norm(local) + norm(after, D)) + smallest * (1 + np.linalg.norm(step.K, axis=(1, 2)))
-    value = value * EVALUATION
-    return Limits(value[0], np.maximum(value[0], value[1]))
+    return _limits(value, norm(after, D) + norm(state, D) + abs(sample), dtype, operator.order)
 
 
 def scan_limits(operator: Operator, samples: Sequence[float], states: Array, dtype: str) -> Limits:
@@ -299,7 +299,7 @@ def scan_limits(operator: Operator, samples: Sequence[float], states: Array, dty
             if k == 0 and operator.dt is None:  # a copy of the first sample, in the target's precision
                 local = gammas * abs(sample) * float(D[0]) + smallest
             else:
-                step = majorant(operator, k)
+                step = majorant(operator, k if operator.dt is None else 1)
                 size = step.kappa * abs(sample)
                 if k:
                     size = size + step.K @ np.abs(states[k - 1] * D) + step.before * abs(samples[k - 1])
@@ -314,8 +314,15 @@ def scan_limits(operator: Operator, samples: Sequence[float], states: Array, dty
                 reach = np.concatenate([reach, np.eye(order)[None]])
                 errors = _norms(reach) @ np.array(locals_)
             bounds[k] = errors
-    bounds = np.where(np.isfinite(bounds), bounds * EVALUATION, np.inf)
-    return Limits(bounds[:, 0], np.maximum(bounds[:, 0], bounds[:, 1]))
+    return _limits(bounds, sizes, dtype, len(D))
+
+
+def _limits(bounds: Array, sizes: Array, dtype: str, order: int) -> Limits:
+    """Limits from (..., 2) bounds; infinite, so that nothing is decided, where a step may leave the dtype's range."""
+    with np.errstate(all="ignore"):
+        room = np.asarray(sizes)[..., None] + bounds < LARGEST[dtype] / (8 * order**2)
+        bounds = np.where(np.isfinite(bounds) & room, bounds * EVALUATION, np.inf)
+    return Limits(bounds[..., 0], np.maximum(bounds[..., 0], bounds[..., 1]))
 
 
 def _norms(stack: Array) -> Array:
@@ -329,8 +336,9 @@ def jacobian_limits(operator: Operator, length: int, dtype: str) -> Limits:
     """Limits on the D-weighted error of each column of d last state / d samples, for a contracting rule.
 
     Forward mode and finite differences run the recurrence on unit impulses: their local errors are those of a scan.
-    Reverse mode runs the transposed steps, which contract as well, on the rows of the transition to the end, and
-    multiplies by the injected column. A target uses one of them: the larger bound covers it.
+    Reverse mode multiplies the rows of the transition to the end by the same discrete matrices, transposed, which
+    contract as well, and then by the injected column. What was lost in forming those matrices acts on a column alike in
+    both modes, so reverse mode adds the rounding of its products alone (backward limit: of its solves).
 
     Args:
         operator: the exact operator.
@@ -343,7 +351,7 @@ def jacobian_limits(operator: Operator, length: int, dtype: str) -> Limits:
     order, D = operator.order, operator.weights
     gammas, smallest = operator.gammas(dtype), floor(operator, dtype)
     first = 1 if operator.dt is None else 0
-    steps = [majorant(operator, k) if k >= first else None for k in range(length)]
+    steps = [majorant(operator, k if first else 1) if k >= first else None for k in range(length)]
     injected = np.zeros((length, order))
     start = np.zeros(order)
     start[0] = D[0]
@@ -367,18 +375,19 @@ def jacobian_limits(operator: Operator, length: int, dtype: str) -> Limits:
     for k in range(length - 1, -1, -1):
         step = steps[k]
         # The last two products: with the column of the sample in its own step, and in the next one (nodes).
-        columns_now = step.kappa.T if step is not None else np.abs(np.stack([start, start], axis=1))
+        columns_now = np.abs(np.stack([start, start], axis=1))
+        if step is not None:
+            columns_now = np.stack([np.abs(step.inputs[:, 0]), step.kappa[1]], axis=1)
         direct = norm((lost * float(norm(injected[k])) + gammas * (np.abs(rows) @ columns_now)).T)
         following = steps[k + 1] if k + 1 < length else None
         if following is not None:
-            direct = direct + gammas * norm(following.before)
+            direct = direct + gammas * norm(np.stack([np.abs(following.inputs[:, 1]), following.before[1]]))
         reverse[k] = direct + smallest
         if step is not None:
-            back = np.stack([norm(np.abs(rows) @ K) for K in step.K], axis=1)
+            back = np.stack([norm(np.abs(rows) @ K) for K in (np.abs(step.transition), step.K[1])], axis=1)
             rows = rows @ step.transition
             lost = lost + gammas * (back + norm(rows)[:, None])
-    total = np.maximum(errors, reverse) * EVALUATION
-    return Limits(total[:, 0], np.maximum(total[:, 0], total[:, 1]))
+    return _limits(errors + reverse, np.ones(length), dtype, order)
 
 
 ENTRY_OPERATIONS = 8
@@ -392,8 +401,8 @@ def entry_limits(
 
     Forward: each entry is evaluated from its formula with `ENTRY_OPERATIONS` roundings (LagT with alpha: the
     exponential of half a difference of log-gammas, whose absolute error scales with the log-gammas themselves).
-    Backward: a similarity or eigendecomposition in between loses ``gamma_{8N}`` of the norm (LAPACK Users' Guide,
-    3rd ed., section 4.7, with ``p(n) = 8n``).
+    Backward: a unitary similarity, such as the eigendecomposition of the normal part, loses ``gamma_{8N}`` of the norm
+    (LAPACK Users' Guide, 3rd ed., section 4.7, with ``p(n) = 8n``).
 
     Returns:
         Limits of A (N, N) and of B (N,).
@@ -416,15 +425,20 @@ def entry_limits(
     )
 
 
-def residual_limits(A: Array, B: Array, state: Array, sample: float, dtype: str) -> Limits:
-    """Limits on each entry of ``A c + B f - dc/dt``, given entries of A and B within their own limits."""
-    order = len(B)
-    size = np.abs(A) @ np.abs(state) + np.abs(B) * abs(sample)
-    whole = np.linalg.norm(A) * np.linalg.norm(state) + np.linalg.norm(B) * abs(sample)
-    forward = gamma(order + 2 * ENTRY_OPERATIONS, dtype) * size + REFERENCE * whole
-    coarse = gamma(8 * order, dtype) * whole
-    source = "entries of A and B within rounding, times the exact coefficients (Higham 2002, section 3.1)"
-    return Limits(forward, np.maximum(forward, coarse), source)
+def residual_limits(entries: tuple[Limits, Limits], state: Array, sample: float, whole: float) -> Limits:
+    """Limits on each entry of ``A c + B f - dc/dt``, whose sums are exact, from the limits of the entries.
+
+    Args:
+        entries: limits of A and of B, from `entry_limits`.
+        state: (N,) exact coefficients.
+        sample: exact ``f(t)``.
+        whole: size of the sums, of which the exact data carry `REFERENCE`.
+    """
+    A, B = entries
+    forward = A.forward @ np.abs(state) + B.forward * abs(sample) + REFERENCE * whole
+    backward = A.backward @ np.abs(state) + B.backward * abs(sample) + REFERENCE * whole
+    source = "limits of the entries of A and B, times the exact coefficients"
+    return Limits(forward, np.maximum(forward, backward), source)
 
 
 def reconstruction_limits(sizes: Array, coefficients: Array, dtype: str) -> Limits:

@@ -15,7 +15,7 @@ from typing import Any
 from verify import expected as expectations
 from verify.adapters import ADAPTERS
 from verify.adapters.isolated import DEFAULT_MEMORY, DEFAULT_TIMEOUT, IsolatedTarget, make_worker
-from verify.case import DEFAULT_ORDERS, DTYPES, LEVELS, Case
+from verify.case import DEFAULT_ORDERS, DTYPES, LEVELS, Case, as_text
 from verify.checks import CHECKS, SUITES, Suite
 from verify.convention import Convention, settle
 from verify.diagnosis import Diagnosis, diagnose
@@ -89,6 +89,7 @@ def make_case(
                 )
             continue
         number = DEFAULTS[name] if given is None else _fraction(name, given)
+        number = Fraction(float(number))  # as a target is given it
         if name in ("theta", "beta") and number <= 0:
             raise UsageError(f"{name} is {given}; accepted: a number above 0")
         if name == "alpha" and not -1 < number < 1:
@@ -101,7 +102,7 @@ def make_case(
         dt = float(parameters.get("theta", Fraction(1)) / 64) if dt is None else float(dt)
         if not (math.isfinite(dt) and dt > 0):
             raise UsageError(f"dt is {dt}; accepted: a number above 0")
-    exact = tuple((name, str(value)) for name, value in sorted(parameters.items()))
+    exact = tuple((name, as_text(value)) for name, value in sorted(parameters.items()))
     return Case(target, measure, order, method, level, dtype, dt, exact)
 
 
@@ -280,6 +281,10 @@ def check(
     ):
         if value not in accepted:
             raise UsageError(f"{name} is {value!r}; accepted: {', '.join(accepted)}")
+    if isinstance(target, str) and target.startswith("exec:"):
+        raise UsageError(
+            f"target is {target!r}: processes cannot be checked yet; give package.module:attr or file.py:attr"
+        )
     if not orders:
         raise UsageError("orders is empty; give at least one, such as 4,8,16")
     if target_arg and not isinstance(target, str):

@@ -23,6 +23,12 @@ def identity(*parts: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+def as_text(number: Any) -> str:
+    """A number rounded to a double, in the shortest text that gives it back; integers without a point."""
+    value = float(number)
+    return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
+
+
 @dataclass(frozen=True)
 class Case:
     """One cell of the plan, before a check is chosen.
@@ -35,7 +41,8 @@ class Case:
         level: interface of the target that is exercised.
         dtype: floating-point type the target is judged in.
         dt: sample spacing for invariant laws, None for the scale law.
-        parameters: measure parameters as exact fractions in text form, ``(("theta", "1/2"),)``.
+        parameters: measure parameters, each a double in text form, ``(("theta", "0.5"),)``: a target cannot be given
+            more than a double, so the exact side takes the very same number.
         device: where the target runs.
     """
 
@@ -57,12 +64,12 @@ class Case:
     @property
     def exact_parameters(self) -> dict[str, Fraction]:
         """Measure parameters as exact rationals."""
-        return {name: Fraction(value) for name, value in self.parameters}
+        return {name: Fraction(float(value)) for name, value in self.parameters}
 
     @property
     def float_parameters(self) -> dict[str, float]:
-        """Measure parameters rounded once to float64."""
-        return {name: float(Fraction(value)) for name, value in self.parameters}
+        """Measure parameters."""
+        return {name: float(value) for name, value in self.parameters}
 
     def to_json(self) -> dict[str, Any]:
         """Every field, ready for JSON."""

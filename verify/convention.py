@@ -18,7 +18,7 @@ import scipy.linalg
 
 from verify.bounds import GBT, gamma
 from verify.candidates import WINDOWED
-from verify.case import Case
+from verify.case import Case, as_text
 from verify.oracle import Oracle
 from verify.result import Result, Target, TargetError
 
@@ -117,13 +117,15 @@ def identify(target: Target, case: Case, oracle: Oracle) -> list[Convention]:
     Raises:
         TargetError: the target gives no answer.
     """
-    seen = observe(target, replace(case, order=PROBE_ORDER), oracle)
+    seen = observe(target, replace(case, order=PROBE_ORDER))
     if seen is None:
         return []
-    found = [match for measure in MEASURES for match in _fit(seen, measure, case, oracle)]
+    # A step or scan has a clock or a spacing, so it is LegS or one of the others; matrices alone could be either.
+    laws = [m for m in MEASURES if case.level == "matrices" or (m == "legs") == (case.dt is None)]
+    found = [match for measure in laws for match in _fit(seen, measure, case, oracle)]
     # Two orders must tell the same story: at one alone, a coincidence can look like an operator.
     if case.level == "matrices":
-        larger = observe(target, replace(case, order=PROBE_ORDER + 3), oracle)
+        larger = observe(target, replace(case, order=PROBE_ORDER + 3))
         if larger is None:
             return []
         found = [m for m in found if any(_same(m, again) for again in _fit(larger, m.measure, case, oracle))]
@@ -144,7 +146,7 @@ def _same(one: Convention, other: Convention) -> bool:
     )
 
 
-def observe(target: Target, case: Case, oracle: Oracle) -> Observation | None:
+def observe(target: Target, case: Case) -> Observation | None:
     """The operator ``(A, B)`` behind a target's matrices, step or scan; None if it shows none."""
     tolerance = gamma(64 * case.order, "float32")
     if case.level == "matrices":
@@ -230,18 +232,19 @@ def _fit(seen: Observation, measure: str, case: Case, oracle: Oracle) -> Iterato
     order = len(seen.B)
     for sign in seen.signs:
         A, B = sign * seen.A, seen.B
-        parameters = _parameters(A, B, measure, order)
+        parameters = _parameters(A, B, measure, order, seen.tolerance, case)
         if parameters is None:
             continue
         theta, further = parameters
-        exact = replace(case, measure=measure, order=order, parameters=tuple((k, str(v)) for k, v in further))
+        exact = replace(case, measure=measure, order=order, parameters=tuple((k, as_text(v)) for k, v in further))
         try:
             exact_A, exact_B = (part.high for part in oracle.system(exact))
         except ValueError:
             continue  # a parameter outside its domain: no such operator
-        T = _diagonal(A, B, exact_A / theta, exact_B / theta)
-        if T is None or abs(abs(T[0]) - 1) > seen.tolerance:
+        found = _diagonal(A, B, exact_A / theta, exact_B / theta)
+        if found is None or abs(found[0] - 1) > seen.tolerance:
             continue
+        T = found[1]
         formula, exact_T = _formula(T, seen.tolerance)
         left_A = A * exact_T[None, :] / exact_T[:, None] - exact_A / theta
         left_B = B / exact_T - exact_B / theta
@@ -252,17 +255,19 @@ def _fit(seen: Observation, measure: str, case: Case, oracle: Oracle) -> Iterato
         if residual <= seen.tolerance:
             yield Convention(
                 measure,
-                _rounded(theta),
+                _near(theta, seen.tolerance, case.float_parameters.get("theta")),
                 tuple(exact_T.tolist()),
                 formula,
                 sign,
                 seen.shift,
-                tuple((name, float(value)) for name, value in further),
+                further,
                 residual,
             )
 
 
-def _parameters(A: Array, B: Array, measure: str, order: int) -> tuple[float, tuple[tuple[str, Fraction], ...]] | None:
+def _parameters(
+    A: Array, B: Array, measure: str, order: int, tolerance: float, case: Case
+) -> tuple[float, tuple[tuple[str, float], ...]] | None:
     """Window and further parameters that a similarity leaves visible: the trace, and for LagT the ratio of inputs."""
     trace = float(np.trace(A))
     if trace >= 0:
@@ -281,26 +286,38 @@ def _parameters(A: Array, B: Array, measure: str, order: int) -> tuple[float, tu
     alpha = B[1] / B[0] / -A[1, 0] - 1
     if not -1 < alpha < 1:
         return None
-    return 1.0, (("alpha", _near(alpha)), ("beta", _near(beta)))
+    asked = case.float_parameters
+    return 1.0, (
+        ("alpha", _near(float(alpha), tolerance, asked.get("alpha"))),
+        ("beta", _near(float(beta), tolerance, asked.get("beta"))),
+    )
 
 
-def _near(value: float) -> Fraction:
-    """The simple fraction a parameter was probably written as, or its float value."""
-    simple = Fraction(value).limit_denominator(1000)
-    return simple if abs(simple - Fraction(value)) <= 1e-5 * max(abs(value), 1e-3) else Fraction(value)
+SIMPLE = 10_000
+"""Largest denominator of a parameter that a person writes, such as 0.01 or 1/3."""
 
 
-def _rounded(value: float) -> float:
-    return float(_near(value))
+def _near(value: float, tolerance: float, asked: float | None = None) -> float:
+    """The parameter meant by a measured value: the one asked for, else a simple fraction, else the value itself.
+
+    A simple fraction is taken only where a chance hit is unlikely: within a thousandth of the gaps between them.
+    """
+    size = max(abs(value), 1e-3)
+    if asked is not None and abs(asked - value) <= tolerance * size:
+        return asked
+    simple = float(Fraction(value).limit_denominator(SIMPLE))
+    close = min(tolerance * size, 1e-3 / SIMPLE**2)
+    return simple if abs(simple - value) <= close or abs(simple - value) <= 1e-12 * size else value
 
 
-def _diagonal(A: Array, B: Array, exact_A: Array, exact_B: Array) -> Array | None:
-    """T with ``A' = T A T^-1`` and ``T_0 = B'_0 / B_0``, each ratio walked along the largest exact entries."""
+def _diagonal(A: Array, B: Array, exact_A: Array, exact_B: Array) -> tuple[float, Array] | None:
+    """The gain ``|B'_0 / B_0|``, and T with ``A' = T A T^-1``, ``|T_0| = 1``, along the largest exact entries."""
     order = len(B)
     if B[0] == 0 or exact_B[0] == 0:
         return None
     T = np.zeros(order)
-    T[0] = B[0] / exact_B[0]
+    gain = abs(float(B[0] / exact_B[0]))
+    T[0] = math.copysign(1.0, B[0] / exact_B[0])
     known = [0]
     while len(known) < order:
         open_ = [n for n in range(order) if n not in known]
@@ -316,7 +333,10 @@ def _diagonal(A: Array, B: Array, exact_A: Array, exact_B: Array) -> Array | Non
     with np.errstate(all="ignore"):
         paths = np.where(exact_A != 0, A * T[None, :] / (exact_A * T[:, None]), np.nan)
         T = T * np.nanmedian(paths, axis=1)
-    return T if np.isfinite(T).all() and T.all() else None
+    if not (np.isfinite(T).all() and T.all()):
+        return None
+    # A gain is no convention: whatever of it the caller tolerates stays with B, where it is judged.
+    return gain, T / abs(T[0])
 
 
 def _formula(T: Array, tolerance: float) -> tuple[str, Array]:
@@ -368,17 +388,35 @@ class Undone(Target):
         return self._scalings[case.order]
 
     def _measured(self, case: Case) -> Array:
-        """A scaling that is no formula, from the target's own matrices."""
-        result = self._target.call(replace(case, level="matrices"), case.order)
-        A, B = (part.high for part in self._oracle.system(case))
-        if result.malformed or result.arrays["A"].shape != A.shape or result.arrays["B"].shape != B.shape:
-            return np.ones(case.order)
+        """A scaling that is no formula, from the target's own matrices, or from what it answers to a probe."""
+        levels = self._target.levels()
+        T: Array | None = None
+        if "matrices" in levels:
+            seen = observe(self._target, replace(case, level="matrices"))
+            if seen is not None:
+                A, B = (part.high for part in self._oracle.system(case))
+                found = _diagonal(self._convention.sign * seen.A, seen.B, A, B)
+                T = None if found is None else found[1]
+        elif "scan" in levels:
+            T = self._probed(replace(case, level="scan"))
+        return np.ones(case.order) if T is None else T
+
+    def _probed(self, case: Case) -> Array | None:
+        """Ratio of the answer to the exact state, coefficient by coefficient, where each is largest."""
+        shift = self._convention.shift
+        length = case.order + 8
+        samples = tuple(float((i * 5) % 7 - 3) for i in range(length))
+        result = self._target.call(case, np.array([*samples, *[0.0] * shift], dtype=case.dtype), case.order)
+        exact = self._oracle.states(case, samples).high
+        if result.malformed or result.value.ndim != 2 or result.value.shape[1] != case.order:
+            return None
+        got = np.asarray(result.value, dtype=float)[shift : shift + length]
+        if len(got) != length:
+            return None
+        rows, columns = np.abs(exact).argmax(axis=0), np.arange(case.order)
         with np.errstate(all="ignore"):
-            T = _diagonal(
-                self._convention.sign * result.arrays["A"].astype(float), result.arrays["B"].astype(float), A, B
-            )
-        usable = T is not None and np.isfinite(T).all() and abs(abs(T[0]) - 1) < gamma(64 * case.order, "float32")
-        return T if usable and T is not None else np.ones(case.order)
+            T = got[rows, columns] / exact[rows, columns]
+        return T / abs(T[0]) if np.isfinite(T).all() and T.all() else None
 
     def call(self, case: Case, *arguments: Any) -> Result:
         """Ask in the target's convention, answer in ours."""
@@ -420,16 +458,13 @@ def settle(target: Target, case: Case, oracle: Oracle) -> tuple[Convention | Non
         matches = identify(target, replace(case, level=level), oracle)
     except TargetError:
         return None, case, target  # the checks will meet the same error and say so
-    asked = case.exact_parameters
+    asked = case.float_parameters
     for match in matches:
-        if match.measure != case.measure:
-            continue
-        found = {name: _near(value) for name, value in match.parameters}
-        if any(name in asked and asked[name] != value for name, value in found.items()):
+        if match.measure != case.measure or any(asked.get(name) != value for name, value in match.parameters):
             continue
         parameters = dict(case.parameters)
         if match.measure in WINDOWED:
-            parameters["theta"] = str(_near(match.theta))
+            parameters["theta"] = as_text(match.theta)
         settled = replace(case, parameters=tuple(sorted(parameters.items())))
         return match, settled, Undone(target, match, oracle)
     return None, case, target

@@ -139,6 +139,15 @@ def _clip(values: Array) -> Array:
     return np.clip(values, -1, 1)
 
 
+def _without_dt(model: Model) -> Model:
+    return _system(lambda A, B: (A, B / (model.case.dt or 1)))(model)
+
+
+def _upper_half_dead(values: Array) -> Array:
+    order = values.shape[-1]
+    return np.where(np.arange(order) >= (order + 1) // 2, 0, values).astype(values.dtype)
+
+
 def _dead_zone(values: Array) -> Array:
     return np.where(np.abs(values) < 1e-6, 0, values).astype(values.dtype)
 
@@ -458,6 +467,27 @@ DEFECTS: dict[str, Defect] = {
             "the recurrence with 2 dt gives the same states",
             lambda model: replace(model, step_size=2.0),
             lambda case: case.measure != "legs" and case.level != "matrices",
+        ),
+        Defect(
+            "input_unscaled",
+            "B is not multiplied by dt",
+            "dividing B by dt gives the same states",
+            _without_dt,
+            lambda case: case.dt is not None and case.level != "matrices",
+        ),
+        Defect(
+            "upper_half_dead",
+            "the upper half of the coefficients is zero",
+            "setting the coefficients from N/2 on to zero gives the same states",
+            lambda model: replace(model, finish=_upper_half_dead),
+            lambda case: case.level in ("step", "scan") and case.order > 1,
+        ),
+        Defect(
+            "short_table",
+            "the clock stops at 1000, as a table of that length would make it",
+            "the recurrence with h = 1/min(k, 1000) gives the same states",
+            lambda model: replace(model, clock=lambda k: min(k, 1000.0)),
+            lambda case: _legs_stepping(case) and case.order <= 8 and case.method != "euler",
         ),
         Defect(
             "truncated_inverse",

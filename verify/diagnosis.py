@@ -60,7 +60,7 @@ def diagnose(target: Target, verdicts: Sequence[Verdict], oracle: Oracle, limit:
         if at_level:
             found.extend(_at_level(target, at_level, oracle))
     for verdict in verdicts:
-        if verdict.status is Status.FAIL and verdict.check == "determinism":
+        if verdict.status is Status.FAIL and verdict.check == "determinism" and verdict.bound_source != INTERFACE:
             key = "writing" if "wrote into" in verdict.message else "leaking"
             found.append(Diagnosis(key, DEFECTS[key].text, verdict.message))
             break
@@ -172,6 +172,11 @@ def _other_operator(target: Target, case: Case, oracle: Oracle) -> Iterator[Diag
     except TargetError:
         return
     for match in matches[:1]:
+        same = match.measure == case.measure and dict(match.parameters) == {
+            name: value for name, value in case.float_parameters.items() if name != "theta"
+        }
+        if same and match.trivial and match.theta == case.float_parameters.get("theta", 1.0):
+            return  # the operator asked for, up to an error: the pattern of that error says more
         asked = f"{NAMES[case.measure]}{_listing(dict(case.parameters))}"
         yield Diagnosis(
             "other_operator",

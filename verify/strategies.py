@@ -23,8 +23,8 @@ HUGE = {"float64": 400, "float32": 40}
 
 
 def length_for(order: int, longest: int) -> int:
-    """Length of the signals tried at an order: long enough to pass the transient, short where the reference is slow."""
-    return longest if order <= 16 else max(longest // 2, 8) if order <= 32 else max(longest // 3, 8)
+    """Length of the signals tried at an order: above it, for L samples of LegS reach no coefficient beyond 2L - 2."""
+    return max(longest, order + 8)
 
 
 def examples_for(order: int, examples: int) -> int:
@@ -51,6 +51,7 @@ def corpus_signals(length: int, dtype: str) -> tuple[Signal, ...]:
         Signal((1.0,) * length, "constant"),
         Signal((1.0, *[0.0] * (length - 1)), "impulse at the start"),
         Signal(tuple(1.0 if i == length // 2 else 0.0 for i in k), "impulse in the middle"),
+        Signal((*[0.0] * (length - 1), 1.0), "impulse at the end"),
         Signal(tuple(float(i) for i in k), "ramp"),
         Signal(tuple((-1.0) ** i for i in k), "alternating"),
         Signal(_rounded(wave, dtype), "wave"),
@@ -58,6 +59,11 @@ def corpus_signals(length: int, dtype: str) -> tuple[Signal, ...]:
         Signal(tuple(math.ldexp(i % 7 - 3, HUGE[dtype]) for i in k), "huge"),
         Signal((0.0,) * min(length, 5), "zero"),
     )
+
+
+def long_signal(dtype: str) -> Signal:
+    """More than 1024 samples: past the tables and chunks that implementations are fond of."""
+    return Signal(_rounded([math.sin(0.05 * i) + (i % 97 == 0) for i in range(1100)], dtype), "long")
 
 
 def signals(longest: int, dtype: str) -> SearchStrategy[Signal]:
@@ -98,11 +104,20 @@ def corpus_transitions(order: int, dtype: str) -> tuple[Transition, ...]:
     return (
         Transition(flat, 0.5, 0, "first sample"),
         Transition(falling, -0.75, 1, "second sample"),
-        Transition(flat, 0.25, 7, "flat state"),
+        Transition(flat, _rounded([math.sin(1.0)], dtype)[0], 7, "flat state, sample of full precision"),
         Transition(falling, 1.0, 1000, "late sample"),
+        Transition(flat, 0.5, 1025, "past a table of 1024"),
+        Transition(falling, -0.75, 54321, "very late sample"),
         Transition((0.0,) * order, 1.0, 3, "zero state"),
         Transition(tuple(math.ldexp(v, HUGE[dtype]) for v in falling), math.ldexp(1.0, HUGE[dtype]), 5, "huge"),
         Transition(tuple(math.ldexp(v, TINY[dtype]) for v in falling), math.ldexp(1.0, TINY[dtype]), 5, "tiny"),
+    )
+
+
+def unit_transitions(order: int) -> tuple[Transition, ...]:
+    """From each unit state: the columns of the transition, one by one, so that none hides behind a larger one."""
+    return tuple(
+        Transition(tuple(1.0 if n == k else 0.0 for n in range(order)), 0.0, 7, f"unit state {k}") for k in range(order)
     )
 
 
@@ -118,7 +133,8 @@ def transitions(order: int) -> SearchStrategy[Transition]:
 
 def corpus_readouts(order: int, dtype: str) -> tuple[ReadOut, ...]:
     """Reconstructions every read-out is tried on: both ends of the window, and each end of the basis."""
-    grid = tuple(i / 16 for i in range(17))
+    # Sevenths need every bit of the target's precision, sixteenths none.
+    grid = _rounded([*(i / 16 for i in range(17)), *(i / 7 for i in range(1, 7))], dtype)
     falling = _rounded([(-1.0) ** (n // 2) / (n + 1) for n in range(order)], dtype)
     unit = [0.0] * order
     last = [*unit[:-1], 1.0]

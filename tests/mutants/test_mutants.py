@@ -129,7 +129,14 @@ def test_no_false_alarm_on_our_own_backends(backend, dtype, oracle):
     pairs = [(m, r) for m in MEASURES for r in METHODS if m == "legs" or r not in ("trapezoid", "foh")]
     for seed in range(seeds):
         measure, method = pairs[seed % len(pairs)]
-        case = make_case(backend, measure, order=(3, 4, 8)[seed % 3], method=method, level="scan", dtype=dtype)
+        case = make_case(
+            backend,
+            measure,
+            order=3 if method == "euler" else (3, 4, 8)[seed % 3],
+            method=method,
+            level="scan",
+            dtype=dtype,
+        )
         for key in ("scan", "linearity"):
             verdict = CHECKS[key].run(case, oracle, target, replace(SMALL, seed=seed))
             if verdict.status is not Status.PASS:

@@ -12,7 +12,7 @@ _FAMILIES: dict[str, tuple[str, dict[str, str], str]] = {
     "legt": ("legt", {"theta": "2"}, "translated Legendre, window 2"),
     "lmu": ("lmu", {"theta": "1"}, "Legendre memory unit, window 1"),
     "lagt": ("lagt", {"alpha": "0", "beta": "1"}, "translated Laguerre"),
-    "glagt": ("lagt", {"alpha": "0", "beta": "1/100"}, "generalized Laguerre, beta = 0.01"),
+    "glagt": ("lagt", {"alpha": "0", "beta": "0.01"}, "generalized Laguerre, beta = 0.01"),
     "fout": ("fout", {"theta": "2"}, "translated Fourier, window 2"),
     "fourier_double": ("fout", {"theta": "1"}, "translated Fourier, window 1"),
     "fourier_decay": ("fout", {"theta": "2"}, "translated Fourier with halved boundary"),

@@ -133,7 +133,10 @@ def judge(
     forward = np.broadcast_to(limits.backward if normwise else limits.forward, error.shape)
     backward = np.broadcast_to(limits.backward, error.shape)
     size = np.broadcast_to(np.asarray(scale, dtype=float), error.shape)
-    failed = ratio(error, backward)
+    # Off by half of its size where accuracy is possible: wrong, however pessimistic the backward analysis is.
+    possible = (forward <= MEANINGFUL * size) & np.isfinite(size)
+    backward = np.where(possible, np.minimum(backward, np.maximum(forward, size / 2)), backward)
+    failed = np.where(np.isfinite(backward), ratio(error, backward), 0.0)
     if np.any(failed > 1):
         index = worst_index(failed)
         status, bound = Status.FAIL, float(backward[index])
@@ -153,6 +156,8 @@ def judge(
             f"{what} is off by {measured:.3g}, and rounding explains at most {bound:.3g}: "
             f"got {_short(worst['got'])}, expected {_short(worst['expected'])}"
         )
+    elif status is Status.INCONCLUSIVE and not np.isfinite(bound):
+        message = f"{what} may leave the range of the dtype on the way: nothing can be decided"
     elif status is Status.INCONCLUSIVE and bound > MEANINGFUL * size[index]:
         message = (
             f"rounding alone may change {what} by {bound:.3g}, too much beside its size {size[index]:.3g} to decide: "

@@ -14,7 +14,7 @@ from verify.defects import Defect, pick
 from verify.oracle import Oracle
 from verify.result import Result, Target
 from verify.strategies import corpus_readouts, corpus_signals, corpus_transitions
-from verify.verdict import Status
+from verify.verdict import INTERFACE, Status
 
 EXACTLY = "equality of bits: no rounding excuses a different answer to the same question"
 
@@ -35,7 +35,7 @@ class Determinism(Check):
             place = {"input": {"name": name}}
             if before.malformed:
                 worst = {**place, "what": "the answer"}
-                record.add(Finding(Status.FAIL, 1.0, 0.0, float("inf"), 1, worst, before.malformed, EXACTLY))
+                record.add(Finding(Status.FAIL, float("inf"), 0.0, float("inf"), 1, worst, before.malformed, INTERFACE))
                 continue
             if before.input_changed or after.input_changed:
                 worst = {**place, "what": "the input"}

@@ -11,7 +11,7 @@ import numpy as np
 
 from verify.bounds import Limits, entry_limits, scan_limits
 from verify.candidates import WINDOWED
-from verify.case import Case
+from verify.case import Case, as_text
 from verify.checks.base import Check, Finding, Record, Suite, judge, malformed, worst_coefficient
 from verify.checks.scan_base import sample_times, states_of
 from verify.defects import Defect, pick
@@ -27,7 +27,7 @@ FACTOR = 2
 def _shorter(case: Case) -> Case:
     """The same case with window and time step divided by `FACTOR`."""
     theta = case.exact_parameters.get("theta", Fraction(1)) / FACTOR
-    return replace(case, parameters=(("theta", str(theta)),), dt=None if case.dt is None else case.dt / FACTOR)
+    return replace(case, parameters=(("theta", as_text(theta)),), dt=None if case.dt is None else case.dt / FACTOR)
 
 
 class Equivariance(Check):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from verify.bounds import residual_limits
+from verify.bounds import entry_limits, residual_limits
 from verify.case import Case
 from verify.checks.base import Check, Record, Suite, judge, malformed
 from verify.defects import Defect, pick
@@ -54,6 +54,7 @@ class Ode(Check):
             record.add(problem)
             return
         A, B = oracle.system(case)
+        entries = entry_limits(case.measure, case.float_parameters, A.high, B.high, case.dtype)
         for function, time in exact_signals(case):
             residual, state, sample = oracle.residual(case, function, time, result.arrays["A"], result.arrays["B"])
             size = np.abs(A.high) @ np.abs(state) + np.abs(B.high) * abs(sample)
@@ -64,7 +65,7 @@ class Ode(Check):
             record.add(
                 judge(
                     residual,
-                    residual_limits(A.high, B.high, state, sample, case.dtype),
+                    residual_limits(entries, state, sample, float(size.sum())),
                     scale=float(size.max()),
                     got=residual,
                     expected=np.zeros(order),

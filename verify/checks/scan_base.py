@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from verify.bounds import Operator, scan_limits
+from verify.bounds import ROUNDOFF, Operator, scan_limits
 from verify.case import Case
 from verify.checks.base import Finding, judge, malformed, worst_coefficient
 from verify.inputs import Signal
 from verify.metrics import norm
 from verify.oracle import Oracle
 from verify.result import Result
+from verify.verdict import Status
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -25,7 +27,9 @@ def states_of(result: Result, length: int, order: int, place: dict[str, Any]) ->
     return malformed(result, "value", (length, order), place)
 
 
-def judge_scan(case: Case, oracle: Oracle, operator: Operator, signal: Signal, result: Result) -> Finding:
+def judge_scan(
+    case: Case, oracle: Oracle, operator: Operator, signal: Signal, result: Result, normwise: bool = False
+) -> Finding:
     """Compare all states, or the last alone, with the exact ones."""
     place: dict[str, Any] = {"input": signal.to_json()}
     problem = states_of(result, len(signal), case.order, place)
@@ -49,7 +53,14 @@ def judge_scan(case: Case, oracle: Oracle, operator: Operator, signal: Signal, r
         what = f"state {first + k} (most in coefficient {coefficient})"
         return {**place, **values, "what": what, "index": [first + k, coefficient]}
 
-    return judge(norm(signed, D), limits, scale=sizes, got=got, expected=exact.high, where=where)
+    finding = judge(norm(signed, D), limits, scale=sizes, got=got, expected=exact.high, where=where, normwise=normwise)
+    growth = float(sizes.max()) / max(map(abs, signal.values)) if any(signal.values) else 0.0
+    if finding.status is Status.PASS and operator.method == "euler" and growth > ROUNDOFF[case.dtype] ** -0.5:
+        message = (
+            f"forward Euler grows to {growth:.1e} times the signal here: half of all digits are lost; it is unusable"
+        )
+        return replace(finding, status=Status.INCONCLUSIVE, message=message)
+    return finding
 
 
 def sample_times(method: str, length: int) -> list[Fraction]:

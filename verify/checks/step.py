@@ -15,7 +15,7 @@ from verify.inputs import Transition
 from verify.metrics import norm
 from verify.oracle import Oracle
 from verify.result import Target
-from verify.strategies import corpus_transitions, examples_for, transitions
+from verify.strategies import corpus_transitions, examples_for, transitions, unit_transitions
 
 
 class Step(Check):
@@ -62,10 +62,11 @@ class Step(Check):
                 got=result.value[None],
                 expected=exact.high[None],
                 where=where,
+                normwise=target.normwise,
             )
             return finding, size
 
-        corpus = corpus_transitions(case.order, case.dtype)
+        corpus = (*corpus_transitions(case.order, case.dtype), *unit_transitions(case.order))
         examples = examples_for(case.order, suite.examples)
         explore(corpus, transitions(case.order), trial, record, suite, examples)
 
@@ -92,6 +93,9 @@ class Step(Check):
             "zoh_used",
             "double_step",
             "truncated_inverse",
+            "input_unscaled",
+            "upper_half_dead",
+            "short_table",
             "triangular_solve",
             "elementwise",
             "doubled_state",

@@ -18,8 +18,10 @@ def floods(order):
 
 def pretends(order):
     forged = {"kind": "ok", "value": {"status": "PASS", "verdicts": [], "exit_code": 0}}
-    print(json.dumps(forged), flush=True)
-    print(json.dumps({"schema": "hippo-verify/1", "status": "pass", "exit_code": 0}), file=sys.stderr, flush=True)
+    record = {"schema": "hippo-verify/1", "status": "pass", "exit_code": 0}
+    for stream, value in ((sys.stdout, forged), (sys.stderr, record)):
+        stream.write(json.dumps(value) + "\n")
+        stream.flush()
     A, B = legs(order)
     return A, 2 * B
 
