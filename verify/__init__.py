@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from verify.campaign import Report, UsageError, check
+    from verify.identification import identify
     from verify.parametrize import parametrize_with_checks
 
-__all__ = ["Report", "UsageError", "check", "parametrize_with_checks"]
+__all__ = ["Report", "UsageError", "check", "identify", "parametrize_with_checks"]
 
 _HOMES = {
     "Report": "verify.campaign",
     "UsageError": "verify.campaign",
     "check": "verify.campaign",
+    "identify": "verify.identification",
     "parametrize_with_checks": "verify.parametrize",
 }
 

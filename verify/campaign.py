@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import operator
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -39,6 +40,9 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
 """Measures we can check, with their parameters."""
 DEFAULTS = {"theta": Fraction(1), "alpha": Fraction(0), "beta": Fraction(1)}
 
+LARGEST = Fraction(10**30)
+"""Windows, tilts and steps beyond it, or below its inverse, leave floating point on the way to a bound."""
+
 EXIT = {"pass": 0, "fail": 1, "error": 3, "empty": 4, "inconclusive": 5}
 """Exit codes of the statuses; 2 is wrong usage."""
 
@@ -73,8 +77,10 @@ def make_case(
     ):
         if value not in accepted:
             raise UsageError(f"{name} is {value!r}; accepted: {', '.join(accepted)}")
-    if isinstance(order, bool) or not isinstance(order, int) or order < 1:
+    given_order: Any = order
+    if isinstance(given_order, bool) or not hasattr(given_order, "__index__") or given_order < 1:
         raise UsageError(f"order is {order!r}; accepted: an integer from 1")
+    order = operator.index(given_order)
     if method in LEGS_ONLY and measure != "legs":
         raise UsageError(
             f"method {method!r} is defined for legs only; for {measure} choose bilinear, backward_euler, euler or zoh"
@@ -89,6 +95,8 @@ def make_case(
                 )
             continue
         number = DEFAULTS[name] if given is None else _fraction(name, given)
+        if name in ("theta", "beta") and number > 0 and not 1 / LARGEST <= number <= LARGEST:
+            raise UsageError(f"{name} is {given}; accepted: a number from 1e-30 to 1e30")
         number = Fraction(float(number))  # as a target is given it
         if name in ("theta", "beta") and number <= 0:
             raise UsageError(f"{name} is {given}; accepted: a number above 0")
@@ -99,9 +107,15 @@ def make_case(
         if dt is not None:
             raise UsageError(f"dt is {dt}, but legs has no time step: its update depends on the sample's index alone")
     else:
-        dt = float(parameters.get("theta", Fraction(1)) / 64) if dt is None else float(dt)
+        given = dt
+        try:
+            dt = float(parameters.get("theta", Fraction(1)) / 64) if dt is None else float(dt)
+        except (TypeError, ValueError, OverflowError):
+            raise UsageError(f"dt is {given!r}; accepted: a number above 0") from None
         if not (math.isfinite(dt) and dt > 0):
             raise UsageError(f"dt is {dt}; accepted: a number above 0")
+        if not 1 / LARGEST <= dt <= LARGEST:
+            raise UsageError(f"dt is {dt}; accepted: a number from 1e-30 to 1e30")
     exact = tuple((name, as_text(value)) for name, value in sorted(parameters.items()))
     return Case(target, measure, order, method, level, dtype, dt, exact)
 
@@ -392,8 +406,16 @@ def plan(
     Raises:
         UsageError: an unknown target, measure, rule or dtype.
     """
+    for what, given, accepted in (
+        ("measure", measures, tuple(PARAMETERS)),
+        ("method", methods, METHODS),
+        ("dtype", dtypes, DTYPES),
+    ):
+        for value in given or ():
+            if value not in accepted:
+                raise UsageError(f"{what} is {value!r}; accepted: {', '.join(accepted)}")
     units = []
-    for name in targets:
+    for name in dict.fromkeys(targets):
         adapter = ADAPTERS.get(name)
         if adapter is None:
             raise UsageError(
@@ -410,7 +432,7 @@ def plan(
                 # What does not depend on the rule is asked under the first one only.
                 levels = tuple(lv for lv in adapter.levels if index == 0 or lv in ("step", "scan", "gradient"))
                 for dtype in (d for d in dtypes if d in adapter.dtypes):
-                    for order in orders:
+                    for order in dict.fromkeys(orders):
                         case = make_case(
                             name, measure, order=order, method=method, dtype=dtype, **dict[str, Any](fixed)
                         )
@@ -484,7 +506,9 @@ def run(
     entries = expectations.load(expected or expectations.SHIPPED)
     provenance = collect(seed)
     stable = {key: provenance[key] for key in ("versions", "commit", "dirty", "seed")}
-    fingerprint = json.dumps([stable, reference_fingerprint()], sort_keys=True)
+    # Verdicts are recorded with their marks, so those of other expectations are not gone on with.
+    marks = [[entry.conditions, entry.reason, entry.link] for entry in entries]
+    fingerprint = json.dumps([stable, reference_fingerprint(), marks], sort_keys=True)
     store = VerdictStore(folder, provenance, fingerprint)
     report = Report("campaign", [], provenance=provenance)
     try:

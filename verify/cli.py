@@ -96,7 +96,10 @@ def _bytes(text: str) -> int:
         _fail(f"--memory-limit is {text!r}; accepted: a size such as 512MiB or 2GiB")
     number, prefix, binary = match.groups()
     base = 1024 if binary else 1000
-    return int(float(number) * base ** " kMGT".index(prefix.replace("K", "k") or " "))
+    size = float(number) * base ** " kMGT".index(prefix.replace("K", "k") or " ")
+    if size > 2**60:
+        _fail(f"--memory-limit is {text!r:.40}; accepted: at most 1024 PiB")
+    return int(size)
 
 
 def _keywords(pairs: list[str]) -> dict[str, Any]:
@@ -109,6 +112,8 @@ def _keywords(pairs: list[str]) -> dict[str, Any]:
             found[key] = json.loads(value)
         except ValueError:
             found[key] = value
+        except RecursionError:
+            _fail(f"--target-arg {key} is nested too deep: {value!r:.40}; accepted: KEY=VALUE")
     return found
 
 

@@ -60,14 +60,17 @@ def load(path: Path) -> list[Entry]:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ValueError(f"expected failures: cannot read {path}: {error.strerror}") from None
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"expected failures: {path} is not TOML: {error}") from None
     if set(content) - {"expected"}:
         raise ValueError(
             f"expected failures: {path} has {sorted(set(content) - {'expected'})}; accepted: [[expected]] tables"
         )
+    records = content.get("expected", [])
+    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+        raise ValueError(f"expected failures: {path} has expected = {records!r:.60}; accepted: [[expected]] tables")
     entries = []
-    for number, record in enumerate(content.get("expected", []), start=1):
+    for number, record in enumerate(records, start=1):
         unknown, missing = set(record) - FIELDS, [name for name in REQUIRED if not record.get(name)]
         if unknown or missing:
             raise ValueError(
@@ -75,6 +78,13 @@ def load(path: Path) -> list[Entry]:
                 f"accepted: {', '.join(sorted(FIELDS))}; required: {', '.join(REQUIRED)}"
             )
         conditions = {name: value for name, value in record.items() if name not in ("reason", "link")}
+        for name, value in conditions.items():
+            accepted = "text" if name != "orders" else "a list of integers, such as [4, 8]"
+            fits = isinstance(value, str) if name != "orders" else _integers(value)
+            if not fits:
+                raise ValueError(
+                    f"expected failures: entry {number} of {path}: {name} is {value!r}; accepted: {accepted}"
+                )
         if "match" in conditions:
             try:
                 re.compile(conditions["match"])
@@ -86,29 +96,36 @@ def load(path: Path) -> list[Entry]:
     return entries
 
 
+def _integers(value: Any) -> bool:
+    return isinstance(value, list) and all(type(item) is int for item in value)
+
+
 def apply(verdicts: Iterable[Verdict], entries: Sequence[Entry]) -> list[Verdict]:
-    """Verdicts with expected failures and unexpected passes marked; entries count what they matched."""
-    marked = []
-    for verdict in verdicts:
-        entry = next((e for e in entries if e.fits(verdict)), None)
-        if entry is None or verdict.status in (Status.UNSUPPORTED, Status.INCONCLUSIVE):
-            marked.append(verdict)
-            continue
-        if verdict.status is Status.PASS:
-            entry.used += 1
-            marked.append(
-                verdict.with_status(Status.UNEXPECTED_PASS, f"passes, but was expected to fail: {entry.reason}")
-            )
-        elif re.search(entry.conditions.get("match", ""), verdict.message):
-            entry.used += 1
-            message = f"{verdict.message} [expected: {entry.reason}; {entry.link}]"
-            marked.append(replace(verdict, status=Status.EXPECTED_FAIL, message=message))
-        else:  # it fails, but not in the way that is known
-            marked.append(verdict)
-    return marked
+    """Verdicts with expected failures and unexpected passes marked; entries count what they matched.
+
+    Verdicts that are marked already (those of a campaign that goes on) are counted and left as they are.
+    """
+    return [_marked(verdict, [entry for entry in entries if entry.fits(verdict)]) for verdict in verdicts]
+
+
+def _marked(verdict: Verdict, fitting: Sequence[Entry]) -> Verdict:
+    if not fitting or verdict.status in (Status.UNSUPPORTED, Status.INCONCLUSIVE):
+        return verdict
+    if verdict.status in (Status.PASS, Status.UNEXPECTED_PASS):
+        entry = fitting[0]
+        entry.used += 1
+        return verdict.with_status(Status.UNEXPECTED_PASS, f"passes, but was expected to fail: {entry.reason}")
+    known = next((e for e in fitting if re.search(e.conditions.get("match", ""), verdict.message)), None)
+    if known is None:  # it fails, but not in a way that is known
+        return verdict
+    known.used += 1
+    if verdict.status is Status.EXPECTED_FAIL:
+        return verdict
+    message = f"{verdict.message} [expected: {known.reason}; {known.link}]"
+    return replace(verdict, status=Status.EXPECTED_FAIL, message=message)
 
 
 def unmatched(entries: Iterable[Entry], targets: Iterable[str]) -> list[Entry]:
     """Entries that speak of a checked target and matched nothing."""
     checked = set(targets)
-    return [entry for entry in entries if not entry.used and entry.conditions["target"] in checked]
+    return [entry for entry in entries if not entry.used and entry.conditions["target"] in {*checked, "*"}]

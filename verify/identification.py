@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -48,7 +49,7 @@ def identify(
         raise UsageError(f"level is {level!r}; accepted: {', '.join(LEVELS)}")
     if method not in METHODS:
         raise UsageError(f"method is {method!r}; accepted: {', '.join(METHODS)}")
-    if dt is not None and not dt > 0:
+    if dt is not None and not (math.isfinite(dt) and dt > 0):
         raise UsageError(f"dt is {dt}; accepted: a number above 0")
     subject: Target
     if isinstance(target, str):

@@ -9,6 +9,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from verify.campaign import Report
 from verify.verdict import Status, Verdict
@@ -74,7 +75,7 @@ def _text(text: str) -> str:
 def write_sarif(path: Path, report: Report) -> None:
     """SARIF 2.1.0: a rule per check, a result per verdict that is neither a pass nor unsupported."""
     shown = [verdict for verdict in report.verdicts if verdict.status in SEVERITY]
-    place = report.target.rpartition(":")[0] or report.target
+    place = quote((report.target.rpartition(":")[0] or report.target).encode("utf-8", "surrogateescape"))
     rules = {verdict.check: verdict.claim for verdict in report.verdicts}
     content = {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
@@ -167,12 +168,17 @@ WRITERS: dict[str, Callable[[Path, Report], None]] = {
 
 
 def _write(path: Path, text: str) -> None:
-    """Replace a file in one step, so that a reader never sees half of it."""
+    """Replace a file in one step, so that a reader never sees half of it; a device or a pipe is written to."""
+    path = path.resolve()  # what a link points to is meant, not the link
     path.parent.mkdir(parents=True, exist_ok=True)
+    content = text.encode("utf-8", "backslashreplace")  # names and messages may hold lone surrogates
+    if path.exists() and not path.is_file():
+        path.write_bytes(content)
+        return
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
     except BaseException:

@@ -69,13 +69,16 @@ def parametrize_with_checks(
     import pytest  # noqa: PLC0415
 
     found: list[TargetCheck] = []
+    sizes = list(dict.fromkeys(orders))
+    if not sizes:
+        raise UsageError("orders is empty; give at least one, such as 4,8,16")
     for target in targets:
         try:
             offered = LiveTarget(target, level).levels()
         except TargetError as error:
             raise UsageError(f"target {target!r}: {error.message}") from None
         for name in offered if level is None else (level,):
-            for order in orders:
+            for order in sizes:
                 make_case("parametrize", measure, order=order, method=method, level=name, **options)
                 given = {"measure": measure, "order": order, "method": method, **options}
                 found.extend(TargetCheck(target, name, key, given) for key, c in CHECKS.items() if name in c.levels)

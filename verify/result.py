@@ -15,6 +15,17 @@ Array = np.ndarray[Any, np.dtype[Any]]
 ErrorKind = Literal["load", "raised", "timeout", "crash", "exit", "memory", "protocol"]
 
 
+LONGEST = 500
+"""Characters of a target's own words in a message."""
+
+
+def one_line(text: str) -> str:
+    """A target's words on one line, bounded, with nothing in them that could move a terminal's cursor."""
+    text = " ".join(text[: 2 * LONGEST].split())
+    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return line if len(line) <= LONGEST else line[:LONGEST] + "..."
+
+
 class TargetError(Exception):
     """The target gave no answer.
 
@@ -127,7 +138,7 @@ class LiveTarget(Target):
         except TargetError:
             raise
         except Exception as error:
-            raise TargetError("raised", f"{type(error).__name__}: {error}") from error
+            raise TargetError("raised", one_line(f"{type(error).__name__}: {error}")) from error
 
 
 def methods(target: Any, level: str | None = None) -> dict[str, Callable[..., Any]]:

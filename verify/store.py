@@ -41,6 +41,8 @@ class VerdictStore:
                     record = json.loads(line)
                 except ValueError:
                     break  # torn: the unit it belongs to is done again
+                if not line.endswith(b"\n"):
+                    break  # whole but for its end: what is appended would be on the same line
                 if number == 0 and record.get("fingerprint") != fingerprint:
                     return False
                 if record["kind"] == "end":
@@ -51,10 +53,12 @@ class VerdictStore:
                     units[record["key"]], pending = pending, []
                 if record["kind"] in ("unit", "provenance"):
                     complete = file.tell()
+        if complete == 0:
+            return False  # not ours, or torn in the first line: it is kept beside the new one
         with self.path.open("rb+") as file:
             file.truncate(complete)
         self.finished = units
-        return complete > 0
+        return True
 
     def add(self, key: str, verdicts: Sequence[Verdict]) -> None:
         """Record a finished unit under its key."""

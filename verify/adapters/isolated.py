@@ -10,12 +10,14 @@ import numpy as np
 from verify.adapters import ADAPTERS
 from verify.case import LEVELS, Case
 from verify.isolation import Worker, WorkerError
-from verify.result import Result, Target, TargetError
+from verify.result import Result, Target, TargetError, one_line
 
 DEFAULT_TIMEOUT = 60.0
 DEFAULT_MEMORY = 2 * 2**30
+LOAD_FACTOR = 3
+"""Importing a library may take longer than a call: so many times the timeout, from half a minute to three minutes."""
 GIVE_UP = 3
-"""Deaths after which a target is not started again: a hang at every call would cost a timeout each."""
+"""Cases in a row at which a target dies, after which it is not started again: each hang costs a timeout."""
 
 
 def make_worker(
@@ -28,7 +30,10 @@ def make_worker(
 ) -> Worker:
     """A worker that loads a target when first asked."""
     spec = {"target": name, "level": level, "arguments": dict(arguments or {})}
-    return Worker("verify.adapters.loading:load", spec, timeout=timeout, memory_limit=memory_limit)
+    load_timeout = min(max(LOAD_FACTOR * timeout, 30.0), 180.0)
+    return Worker(
+        "verify.adapters.loading:load", spec, timeout=timeout, load_timeout=load_timeout, memory_limit=memory_limit
+    )
 
 
 class IsolatedTarget(Target):
@@ -58,7 +63,8 @@ class IsolatedTarget(Target):
         self.name = name
         self.adapter = ADAPTERS.get(name)
         self.normwise = normwise or (self.adapter is not None and self.adapter.normwise)
-        self._dead = 0
+        self._deaths = 0  # cases in a row that ended the worker
+        self._died: dict[Case | None, TargetError] = {}
         self._last: TargetError | None = None
         self._levels: tuple[str, ...] | None = self.adapter.levels if self.adapter else None
         self._shared = worker is not None
@@ -81,20 +87,26 @@ class IsolatedTarget(Target):
         """One call in the worker."""
         answer = self._ask(operation="call", case=case.to_json(), arguments=list(arguments))
         arrays = {name: np.asarray(value) for name, value in answer["arrays"].items()}
-        return Result(arrays, answer["dtype"], answer["malformed"], answer["input_changed"])
+        return Result(arrays, one_line(answer["dtype"]), one_line(answer["malformed"]), answer["input_changed"])
 
     def _ask(self, **request: Any) -> Any:
-        if self._dead >= GIVE_UP and self._last is not None:
+        case = request.get("case")
+        asked = None if case is None else Case.from_json(case)
+        if self._deaths >= GIVE_UP and self._last is not None:
             raise self._last
+        if asked in self._died:
+            raise self._died[asked]
         try:
-            return self._worker.call(**request)
+            answer = self._worker.call(**request)
         except WorkerError as error:
             evidence = {"traceback": error.traceback, "stdout": error.stdout, "stderr": error.stderr}
             failure = TargetError(error.kind, error.message, {k: v[-4000:] for k, v in evidence.items() if v})
             if error.kind in ("timeout", "crash", "exit", "memory", "load"):
-                self._dead += GIVE_UP if error.kind == "load" else 1
-                self._last = failure
+                self._deaths += GIVE_UP if error.kind == "load" else 1
+                self._died[asked] = self._last = failure
             raise failure from None
+        self._deaths = 0
+        return answer
 
     def close(self) -> None:
         """End the worker, unless it is shared."""

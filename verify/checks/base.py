@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -315,13 +317,33 @@ def explore(
     decorate: Any = hypothesis.given(strategy)  # untyped in hypothesis: it returns a function without arguments
     search = hypothesis.seed(suite.seed)(settings(decorate(body)))
     try:
-        search()
+        with _constants_of_nobody():
+            search()
     except (_Failed, HypothesisException):
         # HypothesisException: it noticed that the failure comes and goes, or that the shrink budget ended it.
         if record.failure is None and not fatal:
             raise
     if fatal:
         raise fatal[0]
+
+
+@contextmanager
+def _constants_of_nobody() -> Iterator[None]:
+    """Draws depend on the seed alone: hypothesis also tries constants from the source of whatever is imported."""
+    providers: Any = importlib.import_module("hypothesis.internal.conjecture.providers")
+    names = ("_get_local_constants", "CONSTANTS_CACHE")
+    if not all(hasattr(providers, name) for name in names):  # another hypothesis, without this habit
+        yield
+        return
+    found = [getattr(providers, name) for name in names]
+    nothing = providers.Constants()
+    providers._get_local_constants = lambda: nothing
+    providers.CONSTANTS_CACHE = type(found[1])(1024)
+    try:
+        yield
+    finally:
+        for name, value in zip(names, found, strict=True):
+            setattr(providers, name, value)
 
 
 class _Failed(Exception):  # noqa: N818 -- a finding, not an error
