@@ -102,9 +102,11 @@ def weights(measure: str, parameters: Mapping[str, float], order: int) -> Array:
     return np.ones(order)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Operator:
     """What the bounds need to know of a case: its exact operator in float64, its rule and its clock.
+
+    Compared by identity, so that what is computed from one can be kept; the oracle hands out one per case.
 
     Attributes:
         measure: key of the measure.
@@ -286,35 +288,59 @@ def scan_limits(operator: Operator, samples: Sequence[float], states: Array, dty
     Returns:
         (L,) limits; inf where the arithmetic can promise nothing.
     """
-    D, order = operator.weights, operator.order
+    D, length = operator.weights, len(samples)
     gammas, smallest = operator.gammas(dtype), floor(operator, dtype)
     sizes = norm(states, D)
-    errors = np.zeros(2)
-    bounds = np.zeros((len(samples), 2))
-    locals_: list[Array] = []
-    reach = np.zeros((0, order, order))
-    contracting = operator.method in CONTRACTING
+    K, kappa, before, amplification = _steps(operator, length)
+    amplification = amplification * SECOND_ORDER
+    signal = np.abs(np.asarray(samples, dtype=float))
+    earlier = np.concatenate([np.zeros((1, operator.order)), np.abs(states[:-1] * D)])
     with np.errstate(over="ignore", invalid="ignore"):
-        for k, sample in enumerate(samples):
-            if k == 0 and operator.dt is None:  # a copy of the first sample, in the target's precision
-                local = gammas * abs(sample) * float(D[0]) + smallest
-            else:
-                step = majorant(operator, k if operator.dt is None else 1)
-                size = step.kappa * abs(sample)
-                if k:
-                    size = size + step.K @ np.abs(states[k - 1] * D) + step.before * abs(samples[k - 1])
-                amplification = np.linalg.norm(step.K, axis=(1, 2)) * SECOND_ORDER
-                local = gammas * (norm(size) + sizes[k] + amplification * errors) + smallest * (1 + amplification)
-                if not contracting:
-                    reach = step.transition @ reach
-            if contracting:
-                errors = errors + local
-            else:
-                locals_.append(local)
-                reach = np.concatenate([reach, np.eye(order)[None]])
-                errors = _norms(reach) @ np.array(locals_)
+        majorants = np.einsum("ksij,kj->ksi", K, earlier) + kappa * signal[:, None, None]
+        majorants += before * np.concatenate([[0.0], signal[:-1]])[:, None, None]
+        own = gammas * (norm(majorants) + sizes[:, None]) + smallest * (1 + amplification)
+        if operator.dt is None:  # a copy of the first sample, in the target's precision
+            own[0] = gammas * signal[0] * float(D[0]) + smallest
+        growth = gammas * amplification
+        reach = None if operator.method in CONTRACTING else _reach(operator, length)
+        errors, bounds, added = np.zeros(2), np.zeros((length, 2)), np.zeros((length, 2))
+        for k in range(length):
+            added[k] = own[k] + growth[k] * errors
+            errors = errors + added[k] if reach is None else reach[k, : k + 1] @ added[: k + 1]
             bounds[k] = errors
     return _limits(bounds, sizes, dtype, len(D))
+
+
+@lru_cache(maxsize=16)
+def _steps(operator: Operator, length: int) -> tuple[Array, Array, Array, Array]:
+    """Majorants of a scan's steps, stacked: K (L, 2, N, N), kappa and before (L, 2, N), the norms of K (L, 2)."""
+    if operator.dt is not None:
+        step = majorant(operator, 1)
+        norms = np.linalg.norm(step.K, axis=(1, 2))
+        parts = (step.K, step.kappa, step.before, norms)
+        return tuple(np.broadcast_to(part, (length, *part.shape)) for part in parts)  # type: ignore[return-value]
+    # State 0 is a copy of the first sample: its step is not used.
+    steps = [majorant(operator, max(k, 1)) for k in range(length)]
+    K = np.stack([step.K for step in steps])
+    return (
+        K,
+        np.stack([step.kappa for step in steps]),
+        np.stack([step.before for step in steps]),
+        np.linalg.norm(K, axis=(2, 3)),
+    )
+
+
+@lru_cache(maxsize=16)
+def _reach(operator: Operator, length: int) -> Array:
+    """(L, L) bounds on the 2-norm of the product of transitions from just after state j to state k >= j."""
+    order = operator.order
+    norms, products = np.zeros((length, length)), np.zeros((0, order, order))
+    for k in range(length):
+        if k:
+            products = majorant(operator, k if operator.dt is None else 1).transition @ products
+        products = np.concatenate([products, np.eye(order)[None]])
+        norms[k, : k + 1] = _norms(products)
+    return norms
 
 
 def _limits(bounds: Array, sizes: Array, dtype: str, order: int) -> Limits:

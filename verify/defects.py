@@ -487,7 +487,7 @@ DEFECTS: dict[str, Defect] = {
             "the clock stops at 1000, as a table of that length would make it",
             "the recurrence with h = 1/min(k, 1000) gives the same states",
             lambda model: replace(model, clock=lambda k: min(k, 1000.0)),
-            lambda case: _legs_stepping(case) and case.order <= 8 and case.method != "euler",
+            lambda case: _legs_stepping(case) and (case.level == "step" or case.order <= 4) and case.method != "euler",
         ),
         Defect(
             "truncated_inverse",

@@ -225,6 +225,7 @@ class Oracle:
 
     def __init__(self, folder: Path | None = None) -> None:
         self._store = Store(folder)
+        self._operators: dict[tuple[Any, ...], Operator] = {}
 
     def _get(self, kind: str, parts: tuple[Any, ...], compute: Callable[[], Exact]) -> Exact:
         return self._store.get(identity(reference_fingerprint(), kind, *parts), compute)
@@ -246,7 +247,13 @@ class Oracle:
         return both[:, :order], both[:, order]
 
     def operator(self, case: Case) -> Operator:
-        """What the bounds need to know of a case."""
+        """What the bounds need to know of a case; the same object for the same rule."""
+        key = self._rule(case)
+        if key not in self._operators:
+            self._operators[key] = self._operator(case)
+        return self._operators[key]
+
+    def _operator(self, case: Case) -> Operator:
         A, B = self.system(case)
         return Operator(
             measure=case.measure,

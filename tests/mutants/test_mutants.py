@@ -14,7 +14,7 @@ from verify.result import LiveTarget, Target
 from verify.verdict import Status
 
 MEASURES = ("legs", "legt", "lmu", "lagt", "fout", "legs_lti")
-ORDER = {"gradient_bound": 4, "convergence": 4, "equivariance": 4}
+ORDER = {"gradient_bound": 4, "convergence": 4, "equivariance": 4, "scan": 4}
 SMALL = replace(QUICK, examples=2, length=16)
 
 

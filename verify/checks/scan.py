@@ -17,7 +17,7 @@ from verify.oracle import Oracle
 from verify.result import Target
 from verify.strategies import corpus_signals, examples_for, length_for, long_signal, signals
 
-LONG_UP_TO = 8
+LONG_UP_TO = 4
 """Orders at which a scan of more than a thousand samples is tried as well."""
 
 
