@@ -62,7 +62,7 @@ def _inputs(case: Case) -> Iterator[tuple[str, tuple[Any, ...]]]:
             yield readout.name, (np.array(readout.coefficients, dtype=case.dtype), np.array(points, dtype=case.dtype))
     else:
         # A Jacobian costs N times a scan: two short signals are enough to see a state leak.
-        length, step = (6, 6) if case.level == "gradient" else (12, 2)
+        length, step = (4, 6) if case.level == "gradient" else (12, 2)
         for signal in corpus_signals(length, case.dtype)[1:8:step]:
             yield signal.name, (signal.array(case.dtype), case.order)
 
