@@ -98,5 +98,5 @@ class _Torch:
         def last(values: Any) -> Any:
             return hippo_fast.scan(values, self._case.measure, order, backend="torch", output="last", **self._arguments)
 
-        jacobian = torch.autograd.functional.jacobian(last, self._tensor(samples).clone(), vectorize=False)
+        jacobian = torch.autograd.functional.jacobian(last, self._tensor(samples).clone(), vectorize=True)
         return np.asarray(jacobian)
