@@ -439,7 +439,8 @@ def entry_limits(
     if measure == "lagt":
         for n in range(order):
             logs = abs(math.lgamma(n + alpha + 1)) + abs(math.lgamma(n + 1)) + abs(math.lgamma(1 - alpha))
-            operations[n] += 4 * logs + (4 * n if alpha != 0 else 0)
+            # n + alpha is rounded, and binom(n + alpha, n) vanishes at alpha = -1: n u / (1 + alpha).
+            operations[n] += 4 * logs + (4 * n + n / (1 + alpha) if alpha != 0 else 0)
     u = ROUNDOFF[dtype]
     entries = (operations[:, None] + operations[None, :]) / 2 + (operations.max() - ENTRY_OPERATIONS)
     forward_A, forward_B = entries * u * np.abs(A), operations * 2 * u * np.abs(B)

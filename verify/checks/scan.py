@@ -37,7 +37,7 @@ class Scan(Check):
             result = target.call(case, signal.array(case.dtype), case.order)
             exact = oracle.states(case, signal.values)
             sizes = norm(exact.high, operator.weights).max(initial=0.0)
-            if sizes > 0:
+            if 0 < sizes < np.inf:
                 np.maximum(reached, np.abs(exact.high * operator.weights).max(axis=0) / sizes, out=reached)
             return judge_scan(case, oracle, operator, signal, result, normwise=target.normwise), len(signal)
 
