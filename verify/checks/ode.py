@@ -11,7 +11,7 @@ import numpy as np
 from verify.bounds import entry_limits, residual_limits
 from verify.case import Case
 from verify.checks.base import Check, Record, Suite, judge, malformed
-from verify.defects import Defect, pick
+from verify.defects import WRONG_NAME, WRONG_OPERATOR, Defect, pick
 from verify.oracle import Function, Oracle, chebyshev, harmonic, polynomial, rising, wave
 from verify.result import Target
 
@@ -79,25 +79,4 @@ class Ode(Check):
 
         FouT without the endpoint average is not among them: on harmonics, whose ends agree, both closures are right.
         """
-        return pick(
-            case,
-            "doubled_B",
-            "halved_B",
-            "negated_B",
-            "negated_A",
-            "transposed",
-            "one_based",
-            "diagonal_short",
-            "identity_twice",
-            "positive_diagonal",
-            "doubled_operator",
-            "halved_operator",
-            "scaled_one_sided",
-            "no_alternation",
-            "flat_signs",
-            "legt_as_lmu",
-            "lmu_as_legt",
-            "legs_as_legt",
-            "legt_as_legs",
-            "untilted",
-        )
+        return pick(case, *WRONG_OPERATOR, *WRONG_NAME)

@@ -10,7 +10,7 @@ from verify.bounds import ROUNDOFF
 from verify.case import Case
 from verify.checks.base import Check, Finding, Record, Suite, Undecidable, explore
 from verify.checks.scan_base import judge_scan
-from verify.defects import Defect, pick
+from verify.defects import WRONG_OPERATOR, WRONG_STEP, Defect, pick
 from verify.inputs import Signal
 from verify.metrics import norm
 from verify.oracle import Oracle
@@ -54,36 +54,4 @@ class Scan(Check):
 
     def mutants(self, case: Case) -> Sequence[Defect]:
         """Wrong operators, clocks, starts, rules, solves and outputs."""
-        return pick(
-            case,
-            "doubled_B",
-            "halved_B",
-            "negated_B",
-            "negated_A",
-            "transposed",
-            "one_based",
-            "diagonal_short",
-            "identity_twice",
-            "positive_diagonal",
-            "doubled_operator",
-            "scaled_one_sided",
-            "one_entry",
-            "clock_late",
-            "zero_start",
-            "late_sample",
-            "euler_used",
-            "backward_euler_used",
-            "bilinear_used",
-            "zoh_used",
-            "double_step",
-            "truncated_inverse",
-            "input_unscaled",
-            "upper_half_dead",
-            "short_table",
-            "triangular_solve",
-            "elementwise",
-            "doubled_state",
-            "clipped",
-            "float32_states",
-            "nan_when_large",
-        )
+        return pick(case, *WRONG_OPERATOR, *WRONG_STEP, "late_sample")

@@ -10,7 +10,7 @@ import numpy as np
 from verify.bounds import step_limits
 from verify.case import Case
 from verify.checks.base import Check, Finding, Record, Suite, explore, judge, malformed, worst_coefficient
-from verify.defects import Defect, pick
+from verify.defects import WRONG_OPERATOR, WRONG_STEP, Defect, pick
 from verify.inputs import Transition
 from verify.metrics import norm
 from verify.oracle import Oracle
@@ -72,34 +72,4 @@ class Step(Check):
 
     def mutants(self, case: Case) -> Sequence[Defect]:
         """Wrong operators, clocks, rules and solves."""
-        return pick(
-            case,
-            "doubled_B",
-            "halved_B",
-            "negated_A",
-            "transposed",
-            "one_based",
-            "diagonal_short",
-            "identity_twice",
-            "positive_diagonal",
-            "doubled_operator",
-            "scaled_one_sided",
-            "one_entry",
-            "clock_late",
-            "euler_used",
-            "zero_start",
-            "backward_euler_used",
-            "bilinear_used",
-            "zoh_used",
-            "double_step",
-            "truncated_inverse",
-            "input_unscaled",
-            "upper_half_dead",
-            "short_table",
-            "triangular_solve",
-            "elementwise",
-            "doubled_state",
-            "clipped",
-            "float32_states",
-            "nan_when_large",
-        )
+        return pick(case, *WRONG_OPERATOR, *WRONG_STEP)
