@@ -169,12 +169,12 @@ WRITERS: dict[str, Callable[[Path, Report], None]] = {
 
 def _write(path: Path, text: str) -> None:
     """Replace a file in one step, so that a reader never sees half of it; a device or a pipe is written to."""
-    path = path.resolve()  # what a link points to is meant, not the link
-    path.parent.mkdir(parents=True, exist_ok=True)
     content = text.encode("utf-8", "backslashreplace")  # names and messages may hold lone surrogates
     if path.exists() and not path.is_file():
         path.write_bytes(content)
         return
+    path = path.resolve()  # what a link points to is meant, not the link
+    path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     try:
         with os.fdopen(handle, "wb") as file:
