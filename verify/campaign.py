@@ -20,8 +20,9 @@ from verify.case import DEFAULT_ORDERS, DTYPES, LEVELS, Case, as_text
 from verify.checks import CHECKS, SUITES, Suite
 from verify.convention import Convention, settle
 from verify.diagnosis import Diagnosis, diagnose
+from verify.folders import cache_folder
 from verify.isolation import Worker
-from verify.oracle import Oracle, cache_folder
+from verify.oracle import Oracle
 from verify.provenance import collect
 from verify.result import LiveTarget, Target, TargetError
 from verify.store import VerdictStore

@@ -27,15 +27,6 @@ DIGITS = 50
 """Working digits asked of the reference: twice double-double, so that the stored pair is exact to its last bit."""
 
 
-def cache_folder() -> Path:
-    """Where exact results are kept: ``$HIPPO_VERIFY_CACHE``, else the user's cache folder."""
-    named = os.environ.get("HIPPO_VERIFY_CACHE")
-    if named:
-        return Path(named)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "hippo-verify"
-
-
 @lru_cache(maxsize=1)
 def reference_fingerprint() -> str:
     """Hash of everything an exact answer depends on: the reference's source, this module's, and mpmath's version."""

@@ -9,7 +9,8 @@ from verify.campaign import METHODS, make_case
 from verify.candidates import LEGITIMATE, right_model
 from verify.checks import CHECKS, QUICK
 from verify.defects import DEFECTS
-from verify.oracle import Oracle, cache_folder
+from verify.folders import cache_folder
+from verify.oracle import Oracle
 from verify.result import LiveTarget, Target
 from verify.verdict import Status
 

@@ -10,8 +10,9 @@ from verify.campaign import make_case
 from verify.candidates import right_model
 from verify.convention import SCALINGS
 from verify.defects import DEFECTS
+from verify.folders import cache_folder
 from verify.identification import identify
-from verify.oracle import Oracle, cache_folder
+from verify.oracle import Oracle
 
 MEASURES = ("legs", "legt", "lmu", "lagt", "fout", "legs_lti")
 

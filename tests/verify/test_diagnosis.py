@@ -7,7 +7,8 @@ from verify.campaign import make_case
 from verify.candidates import right_model
 from verify.defects import DEFECTS
 from verify.diagnosis import diagnose
-from verify.oracle import Oracle, cache_folder
+from verify.folders import cache_folder
+from verify.oracle import Oracle
 
 # The same wrong answer by two names: either is right.
 SAME = [

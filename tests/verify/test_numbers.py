@@ -23,8 +23,9 @@ from verify.bounds import (
 )
 from verify.campaign import METHODS, make_case
 from verify.checks.base import judge
+from verify.folders import cache_folder
 from verify.metrics import norm, ratio, worst_index
-from verify.oracle import Oracle, Store, cache_folder
+from verify.oracle import Oracle, Store
 from verify.verdict import Status
 
 EXTREMES = [0.0, -0.0, 5e-324, 1e-300, 1.0, -1.5, 1e300, math.inf, -math.inf, math.nan]

@@ -6,7 +6,8 @@ import pytest
 import verify
 from verify.campaign import make_case
 from verify.candidates import right_model
-from verify.oracle import Oracle, cache_folder
+from verify.folders import cache_folder
+from verify.oracle import Oracle
 
 
 @pytest.fixture(scope="module")

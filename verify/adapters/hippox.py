@@ -6,6 +6,7 @@ from typing import Any
 
 from verify.adapters.base import Adapter
 from verify.case import Case
+from verify.folders import cache_folder
 
 _FAMILIES: dict[str, tuple[str, dict[str, str], str]] = {
     "legs": ("legs", {}, "scaled Legendre"),
@@ -34,6 +35,11 @@ class _Operator:
         from hippox.main import Hippo  # noqa: PLC0415
 
         jax.config.update("jax_enable_x64", self.dtype == "float64")
+        if jax.config.jax_compilation_cache_dir is None:
+            # jax compiles each operation for each shape: half a minute in all, so its own cache is kept between runs.
+            jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "jax"))
+            jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+            jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
         fourier = self.family.startswith("fo")
         # hippox counts pairs (cos j, sin j) from j = 0, whose sine is zero; here the constant stands alone.
         size = order + 1 + (order + 1) % 2 if fourier else order
