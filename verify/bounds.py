@@ -154,9 +154,13 @@ class Majorant:
     inputs: Array
 
 
-@lru_cache(maxsize=1024)
 def majorant(operator: Operator, k: int) -> Majorant:
-    """Majorants of the step that reads sample k (k >= 1 under the scale law; any k for invariant laws)."""
+    """Majorants of the step that reads sample k (k >= 1 under the scale law; an invariant law has one step for all)."""
+    return _majorant(operator, k if operator.dt is None else 1)
+
+
+@lru_cache(maxsize=1024)
+def _majorant(operator: Operator, k: int) -> Majorant:
     D = operator.weights
     A = np.array(operator.A) * D[:, None] / D[None, :]
     B = np.array(operator.B) * D
@@ -270,7 +274,7 @@ def step_limits(operator: Operator, state: Array, sample: float, after: Array, k
     if k == 0 and operator.dt is None:
         value = gammas * abs(sample) * float(D[0]) + smallest
     else:
-        step = majorant(operator, k if operator.dt is None else 1)
+        step = majorant(operator, k)
         local = step.K @ np.abs(state * D) + step.kappa * abs(sample)
         value = gammas * (norm(local) + norm(after, D)) + smallest * (1 + np.linalg.norm(step.K, axis=(1, 2)))
     return _limits(value, norm(after, D) + norm(state, D) + abs(sample), dtype, operator.order)
@@ -337,7 +341,7 @@ def _reach(operator: Operator, length: int) -> Array:
     norms, products = np.zeros((length, length)), np.zeros((0, order, order))
     for k in range(length):
         if k:
-            products = majorant(operator, k if operator.dt is None else 1).transition @ products
+            products = majorant(operator, k).transition @ products
         products = np.concatenate([products, np.eye(order)[None]])
         norms[k, : k + 1] = _norms(products)
     return norms
@@ -377,7 +381,7 @@ def jacobian_limits(operator: Operator, length: int, dtype: str) -> Limits:
     order, D = operator.order, operator.weights
     gammas, smallest = operator.gammas(dtype), floor(operator, dtype)
     first = 1 if operator.dt is None else 0
-    steps = [majorant(operator, k if first else 1) if k >= first else None for k in range(length)]
+    steps = [majorant(operator, k) if k >= first else None for k in range(length)]
     injected = np.zeros((length, order))
     start = np.zeros(order)
     start[0] = D[0]

@@ -307,11 +307,13 @@ def check(
             "target_arg is for targets named by a string; bind keywords of a live one with functools.partial"
         )
     name = target if isinstance(target, str) else getattr(target, "__name__", type(target).__name__)
-    make: Callable[[int], Case] = lambda order: make_case(  # noqa: E731 -- one use, below and for every order
-        name, measure, order=order, method=method, dtype=dtype, dt=dt, theta=theta, alpha=alpha, beta=beta,
-        level=level or "matrices",
-    )  # fmt: skip
-    cases = [make(order) for order in dict.fromkeys(orders)]
+    cases = [
+        make_case(
+            name, measure, order=order, method=method, dtype=dtype, dt=dt, theta=theta, alpha=alpha, beta=beta,
+            level=level or "matrices",
+        )
+        for order in dict.fromkeys(orders)
+    ]  # fmt: skip
     entries = expectations.load(Path(expected)) if expected is not None else []
     truth = oracle or default_oracle()
     if isinstance(target, str):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from verify.adapters.isolated import DEFAULT_MEMORY, DEFAULT_TIMEOUT, IsolatedTarget
@@ -70,6 +69,6 @@ def identify(
         case = Case(
             subject.name, measure=measure, method=method, level=chosen, dt=dt, parameters=tuple(parameters.items())
         )
-        return identify_target(subject, replace(case), oracle or default_oracle())
+        return identify_target(subject, case, oracle or default_oracle())
     finally:
         subject.close()
