@@ -9,22 +9,33 @@ from hippo_ref.closed_form import system
 from hippo_ref.derive import derive, rational_system
 from hippo_ref.discretizations import DISCRETIZATIONS, Discretization
 from hippo_ref.held import project_held, project_linear
-from hippo_ref.measures import MEASURES, Generators, Measure, Parameter, measure
+from hippo_ref.measures import MEASURES, Generators, Measure, Parameter, define, measure
+from hippo_ref.motion import Aging, Motion, Scaled, Stretching, Translated, Warped
 from hippo_ref.precision import PrecisionError
 from hippo_ref.projection import evaluate, project, project_rate
 from hippo_ref.recurrence import jacobian, states, step
-from hippo_ref.systems import System
+from hippo_ref.stieltjes import Weight
+from hippo_ref.systems import Derivation, System
 
 __all__ = [
     "DISCRETIZATIONS",
     "MEASURES",
+    "Aging",
+    "Derivation",
     "Discretization",
     "Generators",
     "Measure",
+    "Motion",
     "Parameter",
     "PrecisionError",
+    "Scaled",
+    "Stretching",
     "System",
+    "Translated",
+    "Warped",
+    "Weight",
     "closed_state",
+    "define",
     "derive",
     "evaluate",
     "jacobian",

@@ -13,9 +13,9 @@ from typing import TypeAlias
 from mpmath import mp, mpf
 
 from hippo_ref.measures import Measure
-from hippo_ref.orthogonal import legendre_scales
+from hippo_ref.orthogonal import gauss_legendre, legendre_scales, shifted_legendre
 from hippo_ref.precision import Vector, as_mpf, bits_for, integer, rounded, working_bits
-from hippo_ref.systems import System, as_system
+from hippo_ref.systems import System, as_matrices
 
 Formula: TypeAlias = Callable[[Measure, int], tuple[list[Vector], Vector]]
 
@@ -78,6 +78,51 @@ def fout(m: Measure, order: int) -> tuple[list[Vector], Vector]:
     return rows, [2 * entry / theta for entry in ends]
 
 
+def chebt(m: Measure, order: int) -> tuple[list[Vector], Vector]:
+    """ChebT from ``T_n' = n U_{n-1}`` and Legendre's expansion in Chebyshev polynomials.
+
+    With ``x_n = int f p_n dv``: ``theta dx_n/dt = p_n(1) f(t) - p_n(-1) f(t-theta) - int f p_n' dv``, where
+    ``p_n' = 4n sum p_k`` over k < n of the other parity (``2 sqrt 2 n p_0`` for k = 0). ``f(t-theta)`` is the far value
+    of the polynomial with the same N integrals, ``sum_j (2j+1) (-1)^j int f P_j dv``, and
+    ``P_j = sum_i g_i g_{j-i} T_{|j-2i|}``, ``g_i = binom(2i, i)/4^i`` (DLMF 18.5.11 at lambda = 1/2).
+    """
+    theta, root = as_mpf(m.parameters["theta"]), mp.sqrt(2)
+    g = [mp.binomial(2 * i, i) / mpf(4) ** i for i in range(order)]
+    far = [mpf(0)] * order
+    for j in range(order):
+        for i in range(j + 1):
+            k = abs(j - 2 * i)
+            far[k] += (-1) ** j * (2 * j + 1) * g[i] * g[j - i] / (root if k else 1)
+    ends = [root if n else mpf(1) for n in range(order)]
+    rows = []
+    for n in range(order):
+        row = [-((-1) ** n) * ends[n] * far[k] / theta for k in range(order)]
+        for k in range(n):
+            if (n - k) % 2:
+                row[k] -= (4 * n if k else 2 * root * n) / theta
+        rows.append(row)
+    return rows, [mp.sqrt(8) / mp.pi * end / theta for end in ends]
+
+
+def jacobi(m: Measure, order: int) -> tuple[list[Vector], Vector]:
+    """Jacobi and Gegenbauer windows: LegT's law in another basis of the same polynomials, ``T A T^-1`` and ``T B``.
+
+    ``T_nk = int p_n s_k P_k dv`` is lower triangular and exact with N Gauss nodes. The same integrals carry the same
+    information, and the closure by the polynomial that has them is LegT's own.
+    """
+    rows, column = legt(m, order)
+    s = legendre_scales(order)
+    T = mp.zeros(order)
+    for node, weight in gauss_legendre(order, mp.prec):
+        p = m.kernel(order, node)
+        legendre = shifted_legendre(order, node)
+        for n in range(order):
+            for k in range(n + 1):
+                T[n, k] += weight * p[n] * s[k] * legendre[k]
+    A = T * mp.matrix(rows) * mp.inverse(T)
+    return [[A[n, k] for k in range(order)] for n in range(order)], list(T * mp.matrix(column))
+
+
 CLOSED_FORMS: Mapping[str, Formula] = MappingProxyType(
     {
         "legs": legs,
@@ -87,6 +132,9 @@ CLOSED_FORMS: Mapping[str, Formula] = MappingProxyType(
         "fout": fout,
         # HTTYH: S4 runs LegS's matrices as an invariant law, which is exact for exponentially warped Legendre.
         "legs_lti": legs,
+        "chebt": chebt,
+        "gegenbauer": jacobi,
+        "jacobi": jacobi,
     }
 )
 
@@ -101,8 +149,10 @@ def published(m: Measure, order: int, bits: int) -> tuple[list[Vector], Vector]:
     if m.key not in CLOSED_FORMS:
         raise ValueError(f"no published system for measure {m.key!r}; use derive, or one of {', '.join(CLOSED_FORMS)}")
     # Sums of at most two terms and no cancellation beyond (1 + alpha) or (1 - alpha) near 0, which their exact
-    # Fractions bound.
+    # Fractions bound; the change of basis of a Jacobi window is conditioned by a power of N, its sums are alternating.
     spare = 32 + sum(value.denominator.bit_length() for value in m.parameters.values())
+    if CLOSED_FORMS[m.key] in (jacobi, chebt):
+        spare += 8 * order
     with working_bits(bits + spare):
         return CLOSED_FORMS[m.key](m, order)
 
@@ -125,4 +175,4 @@ def system(m: Measure, order: int, dps: int = 50) -> System:
     """
     bits = bits_for(dps)
     rows, column = published(m, integer(order, "order", 1), bits)
-    return as_system([rounded(row, bits) for row in rows], rounded(column, bits), m.time_law)
+    return System(*as_matrices([rounded(row, bits) for row in rows], rounded(column, bits)), m.time_law)

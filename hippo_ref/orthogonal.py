@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from functools import lru_cache
 
 from flint import arb, ctx
 from mpmath import libmp, mp, mpf
 
-from hippo_ref.precision import Vector
+from hippo_ref.precision import Vector, as_mpf
 
 
 def shifted_legendre(order: int, v: mpf) -> Vector:
@@ -25,6 +26,46 @@ def laguerre(order: int, alpha: mpf, u: mpf) -> Vector:
     for n in range(1, order - 1):
         values.append(((2 * n + 1 + alpha - u) * values[n] - (n + alpha) * values[n - 1]) / (n + 1))
     return values
+
+
+def shifted_chebyshev(order: int, v: mpf) -> Vector:
+    """``T_n(2v - 1)`` for n < order. Source: DLMF 18.9.1, table 18.9.1."""
+    z = 2 * v - 1
+    values = [mpf(1), z][:order]
+    for n in range(1, order - 1):
+        values.append(2 * z * values[n] - values[n - 1])
+    return values
+
+
+def shifted_jacobi(order: int, alpha: Fraction, beta: Fraction, v: mpf) -> Vector:
+    """Orthonormal Jacobi polynomials in ``2v - 1`` under ``(1-v)^alpha v^beta`` of mass 1, for n < order.
+
+    Source: DLMF 18.9.2 for the recurrence, table 18.3.1 for the norms.
+    """
+    z, s = 2 * v - 1, alpha + beta
+    values = [mpf(1), as_mpf(alpha + 1) + as_mpf(s + 2) * (z - 1) / 2][:order]
+    for n in range(1, order - 1):
+        c = 2 * n + s
+        scale = 2 * (n + 1) * (n + s + 1) * c
+        linear = as_mpf((c + 1) * (c + 2) * c / scale) * z + as_mpf((c + 1) * (alpha * alpha - beta * beta) / scale)
+        before = as_mpf(2 * (n + alpha) * (n + beta) * (c + 2) / scale)
+        values.append(linear * values[n] - before * values[n - 1])
+    norms, product = [Fraction(1)], Fraction(1)
+    for n in range(1, order):
+        # (alpha+1)_n (beta+1)_n / ((2n+s+1) n! (s+2)_{n-1}), which is defined for s = -1 too.
+        product *= (alpha + n) * (beta + n) / n
+        if n > 1:
+            product /= s + n
+        norms.append(product / (2 * n + s + 1))
+    return [value / mp.sqrt(as_mpf(norm)) for value, norm in zip(values, norms, strict=True)]
+
+
+def beta_moments(count: int, alpha: Fraction, beta: Fraction) -> list[Fraction]:
+    """``int v^k (1-v)^alpha v^beta dv`` over the mass, for k < count: ``(beta+1)_k/(alpha+beta+2)_k``."""
+    moments = [Fraction(1)]
+    for k in range(count - 1):
+        moments.append(moments[-1] * (beta + 1 + k) / (alpha + beta + 2 + k))
+    return moments
 
 
 def legendre_scales(order: int) -> Vector:

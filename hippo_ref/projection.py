@@ -68,7 +68,7 @@ class _Quadrature:
         values = []
         for v in nodes:
             value = mp.convert(self.f(self.m.time(v, self.t)))
-            values.append(value * self.m.speed(v) if self.speeding else value)
+            values.append(value * self.m.speed(v, self.t) if self.speeding else value)
         if not all(isinstance(value, mpf) and mp.isfinite(value) for value in values):
             bad = next(v for v, value in zip(nodes, values, strict=True) if not mp.isfinite(value) or value.imag)
             raise ValueError(
@@ -136,7 +136,7 @@ class _Quadrature:
 def _whole(work: _Quadrature, points: list[mpf], since: mpf | None) -> None:
     """Integrate over the window, panel by panel, oldest breakpoint to newest or youngest age to oldest."""
     m, t = work.m, work.t
-    inner = {m.coordinate(point, t) for point in points}
+    inner = {m.coordinate(point, t) for point in points} | {as_mpf(edge) for edge in m.breaks}
     if m.finite:
         low = mpf(0) if since is None else min(max(m.coordinate(since, t), mpf(0)), mpf(1))
         edges = sorted({low, mpf(1), *(v for v in inner if low < v < 1)})

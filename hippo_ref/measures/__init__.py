@@ -6,14 +6,18 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from hippo_ref.measures.base import Generators, Measure, Parameter
+from hippo_ref.measures.chebt import ChebT
+from hippo_ref.measures.custom import Custom, define
 from hippo_ref.measures.fout import FouT
+from hippo_ref.measures.gegenbauer import Gegenbauer
+from hippo_ref.measures.jacobi import Jacobi
 from hippo_ref.measures.lagt import LagT
 from hippo_ref.measures.legs import LegS
 from hippo_ref.measures.legs_lti import LegSLTI
 from hippo_ref.measures.legt import LegT
 from hippo_ref.measures.lmu import LMU
 
-__all__ = ["MEASURES", "Generators", "Measure", "Parameter", "measure"]
+__all__ = ["MEASURES", "Custom", "Generators", "Measure", "Parameter", "define", "measure"]
 
 MEASURES: Mapping[str, type[Measure]] = MappingProxyType(
     {
@@ -23,6 +27,9 @@ MEASURES: Mapping[str, type[Measure]] = MappingProxyType(
         "lagt": LagT,
         "fout": FouT,
         "legs_lti": LegSLTI,
+        "chebt": ChebT,
+        "gegenbauer": Gegenbauer,
+        "jacobi": Jacobi,
     }
 )
 
@@ -32,9 +39,10 @@ def measure(key: str, **parameters: object) -> Measure:
 
     Args:
         key: one of ``MEASURES``.
-        **parameters: ``theta > 0`` for legt, lmu, fout (a length of time, default 1); ``-1 < alpha < 1`` (default 0)
-            and ``beta > 0`` (default 1) for lagt. int, float, Fraction, mpf or str, kept exactly ("0.1" is
-            one tenth, 0.1 is the nearest double).
+        **parameters: ``theta > 0`` for legt, lmu, fout, chebt, gegenbauer, jacobi (a length of time, default 1);
+            ``-1 < alpha < 1`` (default 0) and ``beta > 0`` (default 1) for lagt; ``alpha > -1/2`` (default 1) for
+            gegenbauer; ``alpha, beta > -1`` (default 0), exponents at the present and the far end, for jacobi. int,
+            float, Fraction, mpf or str, kept exactly ("0.1" is one tenth, 0.1 is the nearest double).
 
     Raises:
         TypeError: ``key`` is not a string or a parameter is not a number.

@@ -4,15 +4,29 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from fractions import Fraction
+from types import MappingProxyType
 from typing import ClassVar, Literal, TypeAlias
 
 from mpmath import mpf
 
-from hippo_ref.precision import Vector, rational
+from hippo_ref.precision import Vector, as_mpf, rational
 
 Entry: TypeAlias = Fraction | mpf
+TimeLaw: TypeAlias = Literal["scale", "invariant", "general"]
+Closure: TypeAlias = Literal["none", "approximation", "average", "polynomial"]
+
+CLOSURES: Mapping[Closure, str] = MappingProxyType(
+    {
+        "none": "no past value crosses an end of the support",
+        "approximation": "a past value that crosses an end is replaced by the reconstruction's own value there",
+        "average": "the value that leaves is twice the reconstruction's minus the present one, as a Fourier series "
+        "converges to the average of both ends",
+        "polynomial": "the value that leaves is that of the polynomial of degree < N with the same coefficients, since "
+        "the tilted reconstruction is 0 or infinite there",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -41,6 +55,20 @@ class Parameter:
 
 
 @dataclass(frozen=True)
+class End:
+    """An end of the support other than the present: what crosses it is a past value of f, which no state remembers.
+
+    Attributes:
+        values: (N,) values of ``phi_i`` there.
+        flux: speed at which the past enters the support through it, negative where it leaves, times the envelope of the
+            kernels and, unless the closure is ``polynomial``, times that of the basis that rebuilds f.
+    """
+
+    values: Sequence[Entry]
+    flux: Entry
+
+
+@dataclass(frozen=True)
 class Generators:
     """A spanning set ``phi_0 .. phi_{N-1}`` of the kernels and how it moves; everything ``derive`` needs.
 
@@ -50,46 +78,50 @@ class Generators:
 
     Attributes:
         gram: (N, N) inner products ``<phi_i, phi_j>`` under the measure; leading blocks belong to smaller orders.
-        drift: (N, N) rows of ``(tau phi_i)' = sum_j drift[i][j] phi_j``, what falls outside the span dropped only
-            where it is orthogonal to the span.
+        drift: (N, N) rows of ``(tau phi_i)' = sum_j drift[i][j] phi_j``; for rows that leave the span, its projection.
+        dropped: rows whose ``(tau phi_i)'`` is not in the span.
         now: (N,) values of ``phi_i`` at the present.
-        far: (N,) values at the far end of the window (ignored where ``outflow`` is 0).
-        inflow: speed at which the present enters the window, ``|tau(now)|``.
-        outflow: speed at which the far end leaves it, ``|tau(far)|``.
-        closure: what stands in for the lost value at the far end: ``none`` (nothing leaves), ``approximation`` (its own
-            value there), ``average`` (it is twice the approximation minus the present, as a Fourier series converges to
-            the average of both ends).
+        inflow: speed at which the present enters the window, ``|tau(now)|``, times the envelope there.
+        ends: the other ends of the support that past values cross.
+        closure: what stands in for those values, see ``CLOSURES``.
+        rebuilding: (N, N) inner products under the uniform measure, for the ``polynomial`` closure only.
     """
 
     gram: Sequence[Sequence[Entry]]
     drift: Sequence[Sequence[Entry]]
     now: Sequence[Entry]
-    far: Sequence[Entry]
     inflow: Entry
-    outflow: Entry
-    closure: Literal["none", "approximation", "average"]
+    ends: Sequence[End] = ()
+    closure: Closure = "none"
+    dropped: Sequence[int] = ()
+    rebuilding: Sequence[Sequence[Entry]] | None = None
 
 
 @dataclass(frozen=True)
 class Measure(ABC):
     """A measure on the past and its basis; immutable and hashable. Subclasses are final.
 
-    All methods work at the caller's working precision and return unrounded numbers. A measure of your own subclasses
-    this, and everything but ``system`` (published formulas) works for it.
+    All methods work at the caller's working precision and return unrounded numbers. ``hippo_ref.define`` makes a
+    measure of your own from its weight, support, motion and tilt.
 
     Attributes:
         key: name in the table.
-        time_law: ``"invariant"`` (``dc/dt = A c + B f``) or ``"scale"`` (``dc/dt = (A c + B f)/t``).
-        closure: ``"exact"`` if the exact projection obeys that law, ``"closed"`` if the value that leaves the window
+        time_law: ``"invariant"`` (``dc/dt = A c + B f``), ``"scale"`` (``dc/dt = (A c + B f)/t``) or ``"general"``
+            (``dc/dt = A(t) c + B(t) f``).
+        closure: ``"exact"`` if the exact projection obeys that law, ``"closed"`` if a value that leaves the window
             is replaced by an approximation, so that the state of the law is not the projection.
         finite: True when the window coordinate is ``v`` in [0, 1], False when it is the age ``u`` in [0, inf).
+        breaks: window coordinates inside the window where the kernels are not smooth.
+        rational: True if the generators are Fractions, so that Gram–Schmidt is exact.
         domains: the accepted parameters, by name.
     """
 
     key: ClassVar[str]
-    time_law: ClassVar[Literal["scale", "invariant"]]
+    time_law: ClassVar[TimeLaw]
     closure: ClassVar[Literal["exact", "closed"]]
     finite: ClassVar[bool]
+    breaks: ClassVar[Sequence[Fraction]] = ()
+    rational: ClassVar[bool] = False
     domains: ClassVar[Mapping[str, Parameter]] = {}
 
     def __post_init__(self) -> None:
@@ -100,7 +132,7 @@ class Measure(ABC):
     @property
     def parameters(self) -> dict[str, Fraction]:
         """The parameters by name, as exact Fractions."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: getattr(self, name) for name in self.domains}
 
     @property
     def window(self) -> Fraction | None:
@@ -116,7 +148,7 @@ class Measure(ABC):
         """Window coordinate of time x at time t, the inverse of ``time``."""
 
     @abstractmethod
-    def speed(self, v: mpf) -> mpf:
+    def speed(self, v: mpf, t: mpf) -> mpf:
         """Derivative of ``time(v, t)`` by t at a fixed coordinate: what the chain rule puts before ``df``."""
 
     @abstractmethod
@@ -134,3 +166,52 @@ class Measure(ABC):
     @abstractmethod
     def gain(self, order: int) -> Vector:
         """(N,) factors T_n of the kernels over the orthonormal basis: ``kernel_n = T_n (orthonormal)_n``."""
+
+    def frozen(self, t: Entry) -> Measure:
+        """The measure with the law of one moment; only a general time law has more than one."""
+        raise ValueError(f"measure {self.key!r} has the {self.time_law} law, which is the same at all moments; got {t}")
+
+
+@dataclass(frozen=True)
+class SlidingWindow(Measure):
+    """A measure on ``[t - theta, t]``: ``v = (x - t)/theta + 1``."""
+
+    theta: Fraction = Fraction(1)
+
+    time_law: ClassVar[TimeLaw] = "invariant"
+    closure: ClassVar[Literal["exact", "closed"]] = "closed"
+    finite: ClassVar[bool] = True
+    domains: ClassVar[Mapping[str, Parameter]] = {"theta": Parameter(Fraction(1), above=Fraction(0))}
+
+    def time(self, v: mpf, t: mpf) -> mpf:
+        """``x = t - theta (1 - v)``."""
+        return t - as_mpf(self.theta) * (1 - v)
+
+    def coordinate(self, x: mpf, t: mpf) -> mpf:
+        """``v = (x - t)/theta + 1``."""
+        return (x - t) / as_mpf(self.theta) + 1
+
+    def speed(self, v: mpf, t: mpf) -> mpf:
+        """1: the window moves rigidly."""
+        return mpf(1)
+
+
+@dataclass(frozen=True)
+class WholePast(Measure):
+    """A measure on ``(-inf, t]``, by the age ``u = t - x``."""
+
+    time_law: ClassVar[TimeLaw] = "invariant"
+    closure: ClassVar[Literal["exact", "closed"]] = "exact"
+    finite: ClassVar[bool] = False
+
+    def time(self, v: mpf, t: mpf) -> mpf:
+        """``x = t - u``."""
+        return t - v
+
+    def coordinate(self, x: mpf, t: mpf) -> mpf:
+        """``u = t - x``."""
+        return t - x
+
+    def speed(self, v: mpf, t: mpf) -> mpf:
+        """1: the window moves rigidly."""
+        return mpf(1)

@@ -4,41 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from mpmath import mp, mpf
 
-from hippo_ref.measures.base import Entry, Generators, Measure, Parameter
+from hippo_ref.measures.base import End, Entry, Generators, SlidingWindow
 from hippo_ref.precision import Vector, as_mpf
 
 
 @dataclass(frozen=True)
-class FouT(Measure):
+class FouT(SlidingWindow):
     """Basis ``1, √2 cos 2πv, √2 sin 2πv, √2 cos 4πv, ...`` on LegT's window. HiPPO appendix D.4; HTTYH (S4-FouT).
 
     At even N the last cosine has no sine partner. Its derivative, a sine outside the span and orthogonal to it, is
     dropped; then even a signal in the span moves out of it, and the law is exact only for signals without that cosine.
     """
 
-    theta: Fraction = Fraction(1)
-
     key: ClassVar[str] = "fout"
-    time_law: ClassVar[Literal["scale", "invariant"]] = "invariant"
-    closure: ClassVar[Literal["exact", "closed"]] = "closed"
-    finite: ClassVar[bool] = True
-    domains: ClassVar[dict[str, Parameter]] = {"theta": Parameter(Fraction(1), above=Fraction(0))}
-
-    def time(self, v: mpf, t: mpf) -> mpf:
-        """``x = t - theta (1 - v)``."""
-        return t - as_mpf(self.theta) * (1 - v)
-
-    def coordinate(self, x: mpf, t: mpf) -> mpf:
-        """``v = (x - t)/theta + 1``."""
-        return (x - t) / as_mpf(self.theta) + 1
-
-    def speed(self, v: mpf) -> mpf:
-        """1: the window moves rigidly."""
-        return mpf(1)
 
     def kernel(self, order: int, v: mpf) -> Vector:
         """The basis: the density in v is 1."""
@@ -72,10 +54,11 @@ class FouT(Measure):
             ],
             drift=drift,
             now=ends,
-            far=ends,
             inflow=1 / self.theta,
-            outflow=1 / self.theta,
+            ends=[End(ends, -1 / self.theta)],
             closure="average",
+            # The derivative of an unpaired cosine is the sine that is missing.
+            dropped=[order - 1] if order % 2 == 0 else [],
         )
 
     def gain(self, order: int) -> Vector:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from mpmath import mp, mpf
 
-from hippo_ref.measures.base import Generators, Measure, Parameter
+from hippo_ref.measures.base import Generators, Parameter, WholePast
 from hippo_ref.orthogonal import laguerre
 from hippo_ref.precision import Vector, as_mpf
 
 
 @dataclass(frozen=True)
-class LagT(Measure):
+class LagT(WholePast):
     """``c_n = zeta^-1/2 Lam_n^-1 int_0^inf f(t-u) e^{-(1+beta)u/2} L_n^(alpha)(u) du``. HiPPO appendix D.2.
 
     ``Lam_n^2 = Gamma(n+alpha+1)/n!`` makes ``L_n/Lam_n`` orthonormal under ``u^alpha e^{-u}``;
@@ -27,25 +27,11 @@ class LagT(Measure):
     beta: Fraction = Fraction(1)
 
     key: ClassVar[str] = "lagt"
-    time_law: ClassVar[Literal["scale", "invariant"]] = "invariant"
-    closure: ClassVar[Literal["exact", "closed"]] = "exact"
-    finite: ClassVar[bool] = False
+    rational: ClassVar[bool] = True
     domains: ClassVar[dict[str, Parameter]] = {
         "alpha": Parameter(Fraction(0), above=Fraction(-1), below=Fraction(1)),
         "beta": Parameter(Fraction(1), above=Fraction(0)),
     }
-
-    def time(self, v: mpf, t: mpf) -> mpf:
-        """``x = t - u``."""
-        return t - v
-
-    def coordinate(self, x: mpf, t: mpf) -> mpf:
-        """``u = t - x``."""
-        return t - x
-
-    def speed(self, v: mpf) -> mpf:
-        """1: the window moves rigidly."""
-        return mpf(1)
 
     def zeta(self) -> mpf:
         """``Gamma(1-alpha) beta^(alpha-1)``, the mass of the tilted measure before normalising."""
@@ -77,10 +63,7 @@ class LagT(Measure):
                 [-rate if j == i else Fraction(-i if j == i - 1 else 0) for j in range(order)] for i in range(order)
             ],
             now=[Fraction(i == 0) for i in range(order)],
-            far=[Fraction(0)] * order,
             inflow=Fraction(1),
-            outflow=Fraction(0),
-            closure="none",
         )
 
     def gain(self, order: int) -> Vector:

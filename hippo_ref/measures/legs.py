@@ -21,6 +21,7 @@ class LegS(Measure):
     time_law: ClassVar[Literal["scale", "invariant"]] = "scale"
     closure: ClassVar[Literal["exact", "closed"]] = "exact"
     finite: ClassVar[bool] = True
+    rational: ClassVar[bool] = True
 
     def time(self, v: mpf, t: mpf) -> mpf:
         """``x = t v``."""
@@ -30,7 +31,7 @@ class LegS(Measure):
         """``v = x/t``."""
         return x / t
 
-    def speed(self, v: mpf) -> mpf:
+    def speed(self, v: mpf, t: mpf) -> mpf:
         """``dx/dt = v``."""
         return v
 
@@ -48,10 +49,7 @@ class LegS(Measure):
             gram=[[Fraction(1, i + j + 1) for j in range(order)] for i in range(order)],
             drift=[[Fraction(-(i + 1) if i == j else 0) for j in range(order)] for i in range(order)],
             now=[Fraction(1)] * order,
-            far=[Fraction(i == 0) for i in range(order)],
             inflow=Fraction(1),
-            outflow=Fraction(0),
-            closure="none",
         )
 
     def gain(self, order: int) -> Vector:

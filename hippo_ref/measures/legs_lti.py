@@ -4,35 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from mpmath import mp, mpf
 
-from hippo_ref.measures.base import Generators, Measure
+from hippo_ref.measures.base import Generators, WholePast
 from hippo_ref.orthogonal import legendre_scales, shifted_legendre
 from hippo_ref.precision import Vector
 
 
 @dataclass(frozen=True)
-class LegSLTI(Measure):
+class LegSLTI(WholePast):
     """Basis ``s_n P_n(2 e^{-u} - 1)`` under ``e^{-u} du``, age ``u = t - x``: HTTYH's reading of S4's use of LegS."""
 
     key: ClassVar[str] = "legs_lti"
-    time_law: ClassVar[Literal["scale", "invariant"]] = "invariant"
-    closure: ClassVar[Literal["exact", "closed"]] = "exact"
-    finite: ClassVar[bool] = False
-
-    def time(self, v: mpf, t: mpf) -> mpf:
-        """``x = t - u``."""
-        return t - v
-
-    def coordinate(self, x: mpf, t: mpf) -> mpf:
-        """``u = t - x``."""
-        return t - x
-
-    def speed(self, v: mpf) -> mpf:
-        """1: the window moves rigidly."""
-        return mpf(1)
+    rational: ClassVar[bool] = True
 
     def kernel(self, order: int, v: mpf) -> Vector:
         """``e^{-u} s_n P_n(2 e^{-u} - 1)``."""
@@ -51,10 +37,7 @@ class LegSLTI(Measure):
             gram=[[Fraction(1, i + j + 1) for j in range(order)] for i in range(order)],
             drift=[[Fraction(-(i + 1) if i == j else 0) for j in range(order)] for i in range(order)],
             now=[Fraction(1)] * order,
-            far=[Fraction(i == 0) for i in range(order)],
             inflow=Fraction(1),
-            outflow=Fraction(0),
-            closure="none",
         )
 
     def gain(self, order: int) -> Vector:

@@ -16,6 +16,9 @@ MEASURE_CASES = [
     ("lagt", {"alpha": "1/3", "beta": "0.1"}),
     ("fout", {"theta": "0.3"}),
     ("legs_lti", {}),
+    ("chebt", {"theta": "1.3"}),
+    ("gegenbauer", {"alpha": "3/4"}),
+    ("jacobi", {"theta": "0.6", "alpha": "-1/3", "beta": "1.5"}),
 ]
 CASES = [measure(key, **parameters) for key, parameters in MEASURE_CASES]
 

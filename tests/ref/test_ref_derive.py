@@ -11,8 +11,20 @@ from hypothesis import strategies as st
 from mpmath import mp, mpf
 from ref_tools import CASES, assert_close, name, rows
 
-from hippo_ref import Generators, Measure, derive, measure, project, project_rate, rational_system, states, system
+from hippo_ref import (
+    Generators,
+    Weight,
+    define,
+    derive,
+    measure,
+    project,
+    project_rate,
+    rational_system,
+    states,
+    system,
+)
 from hippo_ref.derive import gram_schmidt
+from hippo_ref.measures.base import End, SlidingWindow
 from hippo_ref.orthogonal import legendre_scales, shifted_legendre
 
 
@@ -164,49 +176,11 @@ def test_gram_schmidt_refuses_dependent_generators():
         gram_schmidt([[Fraction(1), Fraction(2)], [Fraction(2), Fraction(4)]])
 
 
-@dataclass(frozen=True)
-class _Ramp(Measure):
-    """A measure of one's own: density 2v on the unit window, untilted, so kernels are 2v p_n(v); moments 2/(i+j+2)."""
-
-    key: ClassVar[str] = "ramp"
-    time_law: ClassVar[str] = "scale"
-    closure: ClassVar[str] = "exact"
-    finite: ClassVar[bool] = True
-
-    def time(self, v, t):
-        return t * v
-
-    def coordinate(self, x, t):
-        return x / t
-
-    def speed(self, v):
-        return v
-
-    def basis(self, order, fraction):
-        # Jacobi P_n^(0,1)(2v-1) has squared norm 1/(n+1) under 2v dv on [0, 1].
-        return [mp.sqrt(n + 1) * mp.jacobi(n, 0, 1, 2 * fraction - 1) for n in range(order)]
-
-    def kernel(self, order, v):
-        return [2 * v * g for g in self.basis(order, v)]
-
-    def generators(self, order):
-        # kernel = 2v phi; (tau v phi_i)'/v with tau = -v is -(i + 2) phi_i.
-        return Generators(
-            gram=[[Fraction(2, i + j + 2) for j in range(order)] for i in range(order)],
-            drift=[[Fraction(-(i + 2) if i == j else 0) for j in range(order)] for i in range(order)],
-            now=[Fraction(2)] * order,
-            far=[Fraction(0)] * order,
-            inflow=Fraction(1),
-            outflow=Fraction(0),
-            closure="none",
-        )
-
-    def gain(self, order):
-        return [mpf(1)] * order
+RAMP = define("ramp", weight=Weight(far=1))  # density 2v on all of the history
 
 
 def test_a_measure_of_ones_own_obeys_its_derived_law():
-    m, t, order = _Ramp(), mpf(3) / 2, 6
+    m, t, order = RAMP, mpf(3) / 2, 6
     found = derive(m, order, 30)
     with mp.workdps(40):
         c, rate = project(m, mp.cos, t, order, 30), project_rate(m, lambda x: -mp.sin(x), t, order, 30)
@@ -217,22 +191,10 @@ def test_a_measure_of_ones_own_obeys_its_derived_law():
 
 
 @dataclass(frozen=True)
-class _MyLegT(Measure):
+class _MyLegT(SlidingWindow):
     """LegT under another name, with irrational-looking (mpf) moments: derived at rising precision, then stepped."""
 
     key: ClassVar[str] = "my_legt"
-    time_law: ClassVar[str] = "invariant"
-    closure: ClassVar[str] = "closed"
-    finite: ClassVar[bool] = True
-
-    def time(self, v, t):
-        return t - 1 + v
-
-    def coordinate(self, x, t):
-        return x - t + 1
-
-    def speed(self, v):
-        return mpf(1)
 
     def basis(self, order, fraction):
         return [s * p for s, p in zip(legendre_scales(order), shifted_legendre(order, fraction), strict=True)]
@@ -245,9 +207,8 @@ class _MyLegT(Measure):
             gram=[[mpf(1) / (i + j + 1) for j in range(order)] for i in range(order)],
             drift=[[mpf(-i if j == i - 1 else 0) for j in range(order)] for i in range(order)],
             now=[mpf(1)] * order,
-            far=[mpf(i == 0) for i in range(order)],
             inflow=mpf(1),
-            outflow=mpf(1),
+            ends=[End([mpf(i == 0) for i in range(order)], mpf(-1))],
             closure="approximation",
         )
 

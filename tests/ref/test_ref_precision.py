@@ -26,7 +26,7 @@ def _calls(m):
         yield lambda rule=rule: list(jacobian(m, 3, 4, rule, dt, 30))
     yield lambda: step(m, [1, 2, 3], Fraction(1, 3), 2, "backward_euler", dt, 30)
     if m.key != "lagt":
-        yield lambda: evaluate(m, [1, 2, 3], [0.25, 1], 30)
+        yield lambda: evaluate(m, [1, 2, 3], [0.25, 0.875], 30)
 
 
 @pytest.mark.parametrize("m", CASES, ids=name)

@@ -11,6 +11,7 @@ from mpmath import mp, mpf
 from ref_tools import CASES, MEASURE_CASES, assert_close, name, samples
 
 from hippo_ref import (
+    MEASURES,
     PrecisionError,
     evaluate,
     measure,
@@ -214,7 +215,8 @@ def test_timescale_equivariance(stretch, t):
         assert_close(fast, slow, 28)
 
 
-@pytest.mark.parametrize("m", [m for m in CASES if m.finite], ids=name)
+# Tilted windows span polynomials times their tilt: they have a test of their own beside ``define``.
+@pytest.mark.parametrize("m", [m for m in CASES if m.key in ("legs", "legt", "lmu", "fout")], ids=name)
 def test_reconstruction_of_a_signal_in_the_span(m):
     t, fractions = mpf(2), [0, Fraction(1, 3), 0.75, 1]
     with mp.workdps(40):
@@ -311,4 +313,4 @@ def test_an_infinite_window_looks_behind_a_silence():
 
 
 def test_every_measure_is_covered():
-    assert {key for key, _ in MEASURE_CASES} == {"legs", "legt", "lmu", "lagt", "fout", "legs_lti"}
+    assert {key for key, _ in MEASURE_CASES} == set(MEASURES)

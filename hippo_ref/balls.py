@@ -1,0 +1,118 @@
+"""Arb balls: scoped precision, exact conversions in and out, and "raise the precision until the radius is reached".
+
+A ball is a midpoint with a radius that encloses the true number; every operation of Arb keeps that promise, so what is
+proved here needs no second run. Nothing of ``precision.settle`` is used: the two witnesses share no judgement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from fractions import Fraction
+from typing import TypeAlias
+
+from flint import arb, ctx, fmpq
+from mpmath import libmp, mp, mpf
+
+from hippo_ref.precision import PrecisionError, bits_for
+
+Balls: TypeAlias = list[arb]
+
+_FIRST_GUARD = 32
+_LAST_GUARD = 1 << 14
+# A row much smaller than what it was made from (2^-32 of it) may be an exact zero: it is judged against its inputs.
+_SMALLEST_ROW = 32
+
+
+@contextmanager
+def ball_precision(bits: int) -> Iterator[None]:
+    """Run the body with ``flint.ctx.prec = bits`` and give the caller's precision back, whatever happens inside."""
+    borrowed = ctx.prec
+    ctx.prec = bits
+    try:
+        yield
+    finally:
+        ctx.prec = borrowed
+
+
+def ball(value: Fraction | mpf | int) -> arb:
+    """The number as a ball: exact for mpf and int, as tight as the precision for a Fraction."""
+    if isinstance(value, Fraction):
+        return arb(fmpq(value.numerator, value.denominator))
+    return arb(value)
+
+
+def midpoint(value: arb) -> mpf:
+    """The midpoint of a ball as an mpf, exactly."""
+    mantissa, exponent = value.mid().man_exp()
+    return mp.make_mpf(libmp.from_man_exp(int(mantissa), int(exponent)))
+
+
+def radius(value: arb) -> mpf:
+    """The radius of a ball as an mpf, exactly."""
+    mantissa, exponent = value.rad().man_exp()
+    return mp.make_mpf(libmp.from_man_exp(int(mantissa), int(exponent)))
+
+
+def widened(value: arb, error: arb) -> arb:
+    """The ball enlarged by an upper bound ``error >= 0`` of what its computation left out."""
+    return value + arb(0, error.abs_upper())
+
+
+def largest(values: Sequence[arb]) -> arb:
+    """An upper bound on ``max |value|``; 0 for no values."""
+    return max((value.abs_upper() for value in values), default=arb(0))
+
+
+def wide(rows: Sequence[Sequence[arb]], bits: int, floor: arb) -> arb | None:
+    """None if every radius is below ``2^-bits`` of its row's largest entry, else the worst radius over that size.
+
+    A row smaller than ``2^-32`` of ``floor`` (an upper bound on its inputs) is judged against that.
+    """
+    worst = None
+    least = floor.abs_upper() * arb(2) ** -_SMALLEST_ROW
+    for row in rows:
+        if not all(value.is_finite() for value in row):
+            return arb("inf")
+        size = max([value.abs_lower() for value in row] + [least], default=arb(0))
+        spread = max((value.rad() for value in row), default=arb(0))
+        if spread > size * arb(2) ** -bits or (size == 0 and spread > 0):
+            excess = spread / size if size > 0 else arb("inf")
+            worst = excess if worst is None or excess > worst else worst
+    return worst
+
+
+def reach(
+    compute: Callable[[], list[Balls]], digits: int, what: str, *, guard: int = 0, floor: Callable[[], arb] = arb
+) -> list[Balls]:
+    """Raise the ball precision until every row is as narrow as asked; radii are part of the answer.
+
+    Args:
+        compute: rows of balls, at the ``flint.ctx.prec`` set for it; ZeroDivisionError counts as "too wide".
+        digits: each radius ends below ``10^-digits`` of its row's largest entry.
+        what: name of the computation, for the error message.
+        guard: bits known beforehand to be lost.
+        floor: gives a bound on the inputs, asked after a run: a row below ``2^-32`` of it is judged against that.
+
+    Raises:
+        ValueError: ``digits`` is not a positive integer.
+        PrecisionError: the radius is not reached with 2^14 guard bits; the message holds the radius that was.
+    """
+    # bits_for rounds up to a whole number of bits, which may fall just short of the last digit.
+    target = bits_for(digits) + 1
+    spare = _FIRST_GUARD
+    while True:
+        with ball_precision(target + guard + spare):
+            try:
+                rows = compute()
+                excess = wide(rows, target, floor())
+            except ZeroDivisionError:
+                excess = arb("inf")
+            if excess is None:
+                return rows
+        if spare >= _LAST_GUARD:
+            reached = "infinite" if not excess.is_finite() else excess.str(3, radius=False)
+            raise PrecisionError(
+                f"{what}: a radius of 10^-{digits} was asked for, relative to the largest entry; {reached} was reached"
+            )
+        spare *= 2
