@@ -60,7 +60,9 @@ def widened(value: arb, error: arb) -> arb:
 
 
 def largest(values: Sequence[arb]) -> arb:
-    """An upper bound on ``max |value|``; 0 for no values."""
+    """An upper bound on ``max |value|``; 0 for no values, infinite where one is not finite (NaN beats no number)."""
+    if not all(value.is_finite() for value in values):
+        return arb("inf")
     return max((value.abs_upper() for value in values), default=arb(0))
 
 
@@ -82,6 +84,12 @@ def wide(rows: Sequence[Sequence[arb]], bits: int, floor: arb) -> arb | None:
     return worst
 
 
+def _log2(value: arb) -> int:
+    """The base-2 logarithm of a positive number, rounded up to an integer or a little more."""
+    mantissa, exponent = value.abs_upper().man_exp()
+    return int(mantissa).bit_length() + int(exponent)
+
+
 def reach(
     compute: Callable[[], list[Balls]], digits: int, what: str, *, guard: int = 0, floor: Callable[[], arb] = arb
 ) -> list[Balls]:
@@ -96,11 +104,12 @@ def reach(
 
     Raises:
         ValueError: ``digits`` is not a positive integer.
-        PrecisionError: the radius is not reached with 2^14 guard bits; the message holds the radius that was.
+        PrecisionError: the radius is not reached with 2^14 guard bits, or stopped shrinking before; the message holds
+            the radius that was.
     """
     # bits_for rounds up to a whole number of bits, which may fall just short of the last digit.
     target = bits_for(digits) + 1
-    spare = _FIRST_GUARD
+    spare, before = _FIRST_GUARD, arb("inf")
     while True:
         with ball_precision(target + guard + spare):
             try:
@@ -110,9 +119,14 @@ def reach(
                 excess = arb("inf")
             if excess is None:
                 return rows
-        if spare >= _LAST_GUARD:
+        # Balls that more precision does not narrow are as wide as their input.
+        stuck = excess.is_finite() and not excess < before / 2
+        if spare >= _LAST_GUARD or stuck:
             reached = "infinite" if not excess.is_finite() else excess.str(3, radius=False)
             raise PrecisionError(
                 f"{what}: a radius of 10^-{digits} was asked for, relative to the largest entry; {reached} was reached"
             )
-        spare *= 2
+        # Radii shrink with the precision: what is missing is asked for at once, twice as much if that is not known.
+        before = excess
+        missing = _log2(excess) + target if excess.is_finite() else 0
+        spare = min(max(2 * spare, spare + missing + _FIRST_GUARD // 2), _LAST_GUARD)

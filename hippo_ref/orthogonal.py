@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
 from flint import arb, ctx
 from mpmath import libmp, mp, mpf
 
+from hippo_ref.fixed import Integers, to_fixed
 from hippo_ref.precision import Vector, as_mpf
 
 
@@ -26,6 +29,58 @@ def laguerre(order: int, alpha: mpf, u: mpf) -> Vector:
     for n in range(1, order - 1):
         values.append(((2 * n + 1 + alpha - u) * values[n] - (n + alpha) * values[n - 1]) / (n + 1))
     return values
+
+
+@dataclass(frozen=True)
+class Rows:
+    """(N, M) numbers in fixed point over a unit of their own: ``entries 2^(unit - F)``, F the working precision.
+
+    The unit keeps the digits of numbers that are all small, as the kernels of the distant past are.
+    """
+
+    entries: list[Integers]
+    unit: int = 0
+
+    @classmethod
+    def of_columns(cls, columns: Iterable[Vector]) -> Rows:
+        """From values found node by node."""
+        rows = list(zip(*columns, strict=True))
+        unit = max((int(mp.mag(value)) for row in rows for value in row if value), default=0)
+        return cls([to_fixed(mp.ldexp(value, -unit) for value in row) for row in rows], unit)
+
+
+def legendre_rows(arguments: Sequence[mpf], scales: Vector, envelopes: Sequence[mpf] | None = None) -> Rows:
+    """``envelope scale_n P_n(2v - 1)`` at many v: an order of magnitude faster than one by one."""
+    bits, order = mp.prec, len(scales)
+    z = to_fixed(2 * v - 1 for v in arguments)
+    rows = [[1 << bits] * len(z), z][:order]
+    for n in range(1, order - 1):
+        a, b, c = 2 * n + 1, n << bits, (n + 1) << bits
+        zipped = zip(z, rows[n], rows[n - 1], strict=True)
+        rows.append([(a * zj * p - b * q) // c for zj, p, q in zipped])
+    return _scaled(rows, scales, envelopes)
+
+
+def laguerre_rows(arguments: Sequence[mpf], alpha: mpf, scales: Vector, envelopes: Sequence[mpf]) -> Rows:
+    """``envelope scale_n L_n^(alpha)(u)`` at many u."""
+    bits, order = mp.prec, len(scales)
+    u, shift = to_fixed(arguments), to_fixed([alpha])[0]
+    rows = [[1 << bits] * len(u), [(1 << bits) + shift - x for x in u]][:order]
+    for n in range(1, order - 1):
+        a, b, c = ((2 * n + 1) << bits) + shift, (n << bits) + shift, (n + 1) << bits
+        zipped = zip(u, rows[n], rows[n - 1], strict=True)
+        rows.append([((a - x) * p - b * q) // c for x, p, q in zipped])
+    return _scaled(rows, scales, envelopes)
+
+
+def _scaled(rows: list[Integers], scales: Vector, envelopes: Sequence[mpf] | None) -> Rows:
+    """Envelope last, at a unit that keeps its digits: far out, polynomials grow by as much as it is small."""
+    bits, unit = mp.prec, 0
+    if envelopes is not None:
+        unit = max(int(mp.mag(value)) for value in envelopes)
+        small = to_fixed(mp.ldexp(value, -unit) for value in envelopes)
+        rows = [[p * e >> bits for p, e in zip(row, small, strict=True)] for row in rows]
+    return Rows([[s * p >> bits for p in row] for s, row in zip(to_fixed(scales), rows, strict=True)], unit)
 
 
 def shifted_chebyshev(order: int, v: mpf) -> Vector:

@@ -8,14 +8,16 @@ a higher precision until two results agree.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from typing import TypeAlias
 
 from mpmath import mp, mpf
 
+from hippo_ref.fixed import dot, from_fixed, to_fixed
 from hippo_ref.measures import Measure
-from hippo_ref.orthogonal import gauss_legendre
+from hippo_ref.orthogonal import Rows, gauss_legendre
 from hippo_ref.precision import (
     PrecisionError,
     Vector,
@@ -37,17 +39,31 @@ _MOST_TAIL_PANELS = 4000
 _WIDEST = 32
 
 
+@dataclass(frozen=True)
+class _Table:
+    """The kernels on one panel.
+
+    Attributes:
+        nodes: of the quadrature rule.
+        weights: of the rule.
+        rows: (N, M) kernels.
+        majorant: ``max_n |kernel_n|`` at each node.
+    """
+
+    nodes: Vector
+    weights: Vector
+    rows: Rows
+    majorant: Vector
+
+
 @lru_cache(maxsize=24)
-def _kernel_table(
-    m: Measure, order: int, panel: tuple[mpf, mpf], degree: int, bits: int
-) -> tuple[Vector, list[Vector], Vector]:
-    """Nodes on the panel, rows ``weight_j kernel_n(v_j)`` per n, and ``max_n |weight_j kernel_n(v_j)|``."""
+def _kernel_table(m: Measure, order: int, panel: tuple[mpf, mpf], degree: int, bits: int) -> _Table:
     left, width = panel[0], panel[1] - panel[0]
     nodes = [left + width * node for node, _ in gauss_legendre(degree, bits)]
     weights = [width * weight for _, weight in gauss_legendre(degree, bits)]
-    columns = [[w * k for k in m.kernel(order, v)] for v, w in zip(nodes, weights, strict=True)]
-    rows = [list(row) for row in zip(*columns, strict=True)]
-    return nodes, rows, [max(abs(entry) for entry in column) for column in columns]
+    rows = m.kernel_rows(order, nodes)
+    largest = from_fixed(max(map(abs, column)) for column in zip(*rows.entries, strict=True))
+    return _Table(nodes, weights, rows, [mp.ldexp(value, rows.unit) for value in largest])
 
 
 class _Quadrature:
@@ -64,18 +80,27 @@ class _Quadrature:
         self.panels = 0
 
     def _apply(self, left: mpf, right: mpf, degree: int) -> tuple[Vector, mpf, mpf]:
-        nodes, rows, majorant = _kernel_table(self.m, self.order, (left, right), degree, self.bits)
+        table = _kernel_table(self.m, self.order, (left, right), degree, self.bits)
         values = []
-        for v in nodes:
+        for v in table.nodes:
             value = mp.convert(self.f(self.m.time(v, self.t)))
             values.append(value * self.m.speed(v, self.t) if self.speeding else value)
         if not all(isinstance(value, mpf) and mp.isfinite(value) for value in values):
-            bad = next(v for v, value in zip(nodes, values, strict=True) if not mp.isfinite(value) or value.imag)
+            bad = next(v for v, value in zip(table.nodes, values, strict=True) if not mp.isfinite(value) or value.imag)
             raise ValueError(
                 f"f must return finite real numbers; at x = {mp.nstr(self.m.time(bad, self.t), 15)} it did not"
             )
-        size = mp.fdot(majorant, (abs(value) for value in values))
-        return [mp.fdot(row, values) for row in rows], size, mp.fsum(majorant)
+        weighted = [weight * value for weight, value in zip(table.weights, values, strict=True)]
+        # Fixed point after scaling by a power of two: inner products of integers are exact until their one shift.
+        unit = max((int(mp.mag(value)) for value in weighted if value), default=0)
+        inputs = to_fixed(mp.ldexp(value, -unit) for value in weighted)
+        totals = from_fixed(dot(row, inputs) >> self.bits for row in table.rows.entries)
+        size = mp.fdot(table.majorant, map(abs, weighted))
+        return (
+            [mp.ldexp(total, unit + table.rows.unit) for total in totals],
+            size,
+            mp.fdot(table.majorant, table.weights),
+        )
 
     def add(self, left: mpf, right: mpf) -> tuple[mpf, mpf]:
         """Add the integral over [left, right]; return ``int |f| max_n |kernel_n|`` and ``int max_n |kernel_n|``."""

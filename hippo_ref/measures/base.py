@@ -11,6 +11,7 @@ from typing import ClassVar, Literal, TypeAlias
 
 from mpmath import mpf
 
+from hippo_ref.orthogonal import Rows
 from hippo_ref.precision import Vector, as_mpf, rational
 
 Entry: TypeAlias = Fraction | mpf
@@ -154,6 +155,10 @@ class Measure(ABC):
     @abstractmethod
     def kernel(self, order: int, v: mpf) -> Vector:
         """(N,) kernels: ``c_n(t) = int f(time(v, t)) kernel_n(v) dv`` over the window coordinate."""
+
+    @abstractmethod
+    def kernel_rows(self, order: int, nodes: Sequence[mpf]) -> Rows:
+        """(N, M) kernels at many nodes at once: what ``kernel`` gives, to ``2^-prec`` of the largest."""
 
     @abstractmethod
     def basis(self, order: int, fraction: mpf) -> Vector:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
@@ -9,7 +10,7 @@ from typing import ClassVar
 from mpmath import mp, mpf
 
 from hippo_ref.measures.base import End, Generators, SlidingWindow
-from hippo_ref.orthogonal import beta_moments, shifted_chebyshev
+from hippo_ref.orthogonal import Rows, beta_moments, shifted_chebyshev
 from hippo_ref.precision import Vector
 
 
@@ -30,6 +31,10 @@ class ChebT(SlidingWindow):
         """``(sqrt 8/pi) p_n(v)``."""
         scale = mp.sqrt(8) / mp.pi
         return [scale * p for p in _orthonormal(order, v)]
+
+    def kernel_rows(self, order: int, nodes: Sequence[mpf]) -> Rows:
+        """Node by node."""
+        return Rows.of_columns(self.kernel(order, v) for v in nodes)
 
     def basis(self, order: int, fraction: mpf) -> Vector:
         """``p_n(v)/sqrt(8 v (1-v))``; the ends, where it is infinite, are refused."""

@@ -15,6 +15,7 @@ from mpmath import libmp, mp, mpf
 from hippo_ref.fixed import Integers, dot, from_fixed, to_fixed
 from hippo_ref.measures.base import Closure, End, Entry, Generators, Measure
 from hippo_ref.motion import Motion, Scaled, Stretching, Warped
+from hippo_ref.orthogonal import Rows
 from hippo_ref.precision import Vector, as_mpf, rational
 from hippo_ref.stieltjes import Discretized, Function, Node, Support, Weight, discretize
 
@@ -94,6 +95,10 @@ class Custom(Measure):
         node = self._node(y)
         factor = stretch * self._envelope(node, order) * self.gain(order)[0]
         return [factor * value for value in _Functions.of(self, order).values(y)]
+
+    def kernel_rows(self, order: int, nodes: Sequence[mpf]) -> Rows:
+        """Node by node."""
+        return Rows.of_columns(self.kernel(order, v) for v in nodes)
 
     def basis(self, order: int, fraction: mpf) -> Vector:
         """``zeta^1/2 p_n chi`` at a fraction of the window (of a warped one: at y); refused for ages."""

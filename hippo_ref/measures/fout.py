@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
@@ -9,6 +10,7 @@ from typing import ClassVar
 from mpmath import mp, mpf
 
 from hippo_ref.measures.base import End, Entry, Generators, SlidingWindow
+from hippo_ref.orthogonal import Rows
 from hippo_ref.precision import Vector, as_mpf
 
 
@@ -25,6 +27,10 @@ class FouT(SlidingWindow):
     def kernel(self, order: int, v: mpf) -> Vector:
         """The basis: the density in v is 1."""
         return self.basis(order, v)
+
+    def kernel_rows(self, order: int, nodes: Sequence[mpf]) -> Rows:
+        """Node by node."""
+        return Rows.of_columns(self.kernel(order, v) for v in nodes)
 
     def basis(self, order: int, fraction: mpf) -> Vector:
         """``1``, then the pairs ``√2 cos 2πjv, √2 sin 2πjv``, by rotation."""

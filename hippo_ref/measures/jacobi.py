@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
@@ -9,7 +10,7 @@ from typing import ClassVar
 from mpmath import mp, mpf
 
 from hippo_ref.measures.base import End, Generators, Parameter, SlidingWindow
-from hippo_ref.orthogonal import beta_moments, shifted_jacobi
+from hippo_ref.orthogonal import Rows, beta_moments, shifted_jacobi
 from hippo_ref.precision import Vector, as_mpf
 
 
@@ -36,6 +37,10 @@ class Jacobi(SlidingWindow):
     def kernel(self, order: int, v: mpf) -> Vector:
         """``p_n(v)``."""
         return shifted_jacobi(order, self.alpha, self.beta, v)
+
+    def kernel_rows(self, order: int, nodes: Sequence[mpf]) -> Rows:
+        """Node by node."""
+        return Rows.of_columns(self.kernel(order, v) for v in nodes)
 
     def basis(self, order: int, fraction: mpf) -> Vector:
         """``p_n`` times the weight, which may be infinite at an end and is refused there."""

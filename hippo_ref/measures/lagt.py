@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -10,7 +11,7 @@ from typing import ClassVar
 from mpmath import mp, mpf
 
 from hippo_ref.measures.base import Generators, Parameter, WholePast
-from hippo_ref.orthogonal import laguerre
+from hippo_ref.orthogonal import Rows, laguerre, laguerre_rows
 from hippo_ref.precision import Vector, as_mpf
 
 
@@ -43,6 +44,12 @@ class LagT(WholePast):
         polynomials = laguerre(order, as_mpf(self.alpha), v)
         scales = _kernel_scales(self, order, mp.prec)
         return [envelope * scale * polynomial for scale, polynomial in zip(scales, polynomials, strict=True)]
+
+    def kernel_rows(self, order: int, nodes: Sequence[mpf]) -> Rows:
+        """Of Laguerre polynomials, times their envelope."""
+        rate = as_mpf((1 + self.beta) / 2)
+        envelopes = [mp.exp(-rate * v) for v in nodes]
+        return laguerre_rows(nodes, as_mpf(self.alpha), _kernel_scales(self, order, mp.prec), envelopes)
 
     def basis(self, order: int, fraction: mpf) -> Vector:
         """Refused: a fraction of the window means nothing here."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
@@ -9,7 +10,7 @@ from typing import ClassVar
 from mpmath import mp, mpf
 
 from hippo_ref.measures.base import Generators, WholePast
-from hippo_ref.orthogonal import legendre_scales, shifted_legendre
+from hippo_ref.orthogonal import Rows, legendre_rows, legendre_scales, shifted_legendre
 from hippo_ref.precision import Vector
 
 
@@ -24,6 +25,11 @@ class LegSLTI(WholePast):
         """``e^{-u} s_n P_n(2 e^{-u} - 1)``."""
         mass = mp.exp(-v)
         return [mass * g for g in self.basis(order, mass)]
+
+    def kernel_rows(self, order: int, nodes: Sequence[mpf]) -> Rows:
+        """Of Legendre polynomials in y, times y."""
+        ys = [mp.exp(-v) for v in nodes]
+        return legendre_rows(ys, legendre_scales(order), ys)
 
     def basis(self, order: int, fraction: mpf) -> Vector:
         """``s_n P_n(2y - 1)`` where y = e^{-u} is the mass older than the point; y = 0 is refused."""

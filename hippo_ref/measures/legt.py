@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
@@ -9,7 +10,7 @@ from typing import ClassVar
 from mpmath import mpf
 
 from hippo_ref.measures.base import End, Generators, SlidingWindow
-from hippo_ref.orthogonal import legendre_scales, shifted_legendre
+from hippo_ref.orthogonal import Rows, legendre_rows, legendre_scales, shifted_legendre
 from hippo_ref.precision import Vector
 
 
@@ -23,6 +24,10 @@ class LegT(SlidingWindow):
     def kernel(self, order: int, v: mpf) -> Vector:
         """``s_n P_n(2v - 1)``: the density in v is 1."""
         return [s * p for s, p in zip(legendre_scales(order), shifted_legendre(order, v), strict=True)]
+
+    def kernel_rows(self, order: int, nodes: Sequence[mpf]) -> Rows:
+        """Of Legendre polynomials."""
+        return legendre_rows(nodes, legendre_scales(order))
 
     def basis(self, order: int, fraction: mpf) -> Vector:
         """``s_n P_n(2v - 1)``."""

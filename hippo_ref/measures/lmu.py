@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
@@ -9,7 +10,7 @@ from typing import ClassVar
 from mpmath import mpf
 
 from hippo_ref.measures.base import End, Generators, SlidingWindow
-from hippo_ref.orthogonal import legendre_scales, shifted_legendre
+from hippo_ref.orthogonal import Rows, legendre_rows, legendre_scales, shifted_legendre
 from hippo_ref.precision import Vector
 
 
@@ -27,6 +28,10 @@ class LMU(SlidingWindow):
     def kernel(self, order: int, v: mpf) -> Vector:
         """``(2n+1) (-1)^n P_n(2v - 1)``."""
         return [(2 * n + 1) * g for n, g in enumerate(self.basis(order, v))]
+
+    def kernel_rows(self, order: int, nodes: Sequence[mpf]) -> Rows:
+        """Of Legendre polynomials in ``1 - v``."""
+        return legendre_rows([1 - v for v in nodes], [mpf(2 * n + 1) for n in range(order)])
 
     def basis(self, order: int, fraction: mpf) -> Vector:
         """``(-1)^n P_n(2v - 1) = P_n(1 - 2v)``."""

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
-from math import comb
 from typing import ClassVar
 
 import pytest
@@ -25,7 +24,7 @@ from hippo_ref import (
 )
 from hippo_ref.derive import gram_schmidt
 from hippo_ref.measures.base import End, SlidingWindow
-from hippo_ref.orthogonal import legendre_scales, shifted_legendre
+from hippo_ref.orthogonal import Rows, legendre_scales, shifted_legendre
 
 
 @pytest.mark.parametrize("order", [1, 2, 3, 8, 25])
@@ -93,79 +92,6 @@ def test_bad_order_and_dps(function):
         function(measure("legs"), 2, dps=0)
 
 
-def _legendre_coefficients(order):
-    return [[(-1) ** (n + j) * comb(n, j) * comb(n + j, j) for j in range(n + 1)] for n in range(order)]
-
-
-def _rational_in_legendre(m, order):
-    """R and b for the unnormalised P_n: the monic polynomials times their leading coefficients."""
-    found, lead = rational_system(m, order), [row[-1] for row in _legendre_coefficients(order)]
-    R = [[found.R[n][k] * Fraction(lead[n], lead[k]) for k in range(order)] for n in range(order)]
-    return R, [b * c for b, c in zip(found.b, lead, strict=True)]
-
-
-def test_rational_legs_is_exactly_the_published_one_without_scales():
-    R, b = _rational_in_legendre(measure("legs"), 12)
-    assert [[-(2 * k + 1) if k < n else -(n + 1) if k == n else 0 for k in range(12)] for n in range(12)] == R
-    assert b == [1] * 12
-
-
-@settings(max_examples=15)
-@given(
-    polynomial=st.lists(st.fractions(-5, 5, max_denominator=20), min_size=1, max_size=9),
-    t=st.fractions(Fraction(1, 10), 10, max_denominator=50),
-    order=st.integers(1, 8),
-)
-def test_legs_ode_residual_is_exactly_zero_for_rational_polynomials(polynomial, t, order):
-    R, b = _rational_in_legendre(measure("legs"), order)
-    table = _legendre_coefficients(order)
-
-    def project_exactly(coefficients, shift=0):
-        # int_0^1 v^shift f(t v) P_n(2v-1) dv
-        return [
-            sum(
-                a * t**i * c / Fraction(i + j + shift + 1)
-                for i, a in enumerate(coefficients)
-                for j, c in enumerate(row)
-            )
-            for row in table
-        ]
-
-    derivative = [i * a for i, a in enumerate(polynomial)][1:]
-    x, rate = project_exactly(polynomial), project_exactly(derivative, 1)
-    f = sum(a * t**i for i, a in enumerate(polynomial))
-    for n in range(order):
-        assert t * rate[n] - sum(R[n][k] * x[k] for k in range(order)) - b[n] * f == 0
-
-
-@settings(max_examples=15)
-@given(data=st.data(), order=st.integers(1, 8), theta=st.fractions(Fraction(1, 10), 4, max_denominator=20))
-def test_legt_ode_residual_is_exactly_zero_below_its_degree(data, order, theta):
-    polynomial = data.draw(st.lists(st.fractions(-5, 5, max_denominator=20), min_size=1, max_size=order))
-    t = data.draw(st.fractions(-3, 3, max_denominator=20))
-    R, b = _rational_in_legendre(measure("legt", theta=theta), order)
-    table = _legendre_coefficients(order)
-
-    def window(coefficients):
-        # Coefficients in v of f(t - theta + theta v).
-        out = [Fraction(0)] * max(len(coefficients), 1)
-        for i, a in enumerate(coefficients):
-            for j in range(i + 1):
-                out[j] += a * comb(i, j) * (t - theta) ** (i - j) * theta**j
-        return out
-
-    def project_exactly(coefficients):
-        return [
-            sum(a * c / Fraction(i + j + 1) for i, a in enumerate(window(coefficients)) for j, c in enumerate(row))
-            for row in table
-        ]
-
-    x, rate = project_exactly(polynomial), project_exactly([i * a for i, a in enumerate(polynomial)][1:])
-    f = sum(a * t**i for i, a in enumerate(polynomial))
-    for n in range(order):
-        assert rate[n] - sum(R[n][k] * x[k] for k in range(order)) - b[n] * f == 0
-
-
 def test_fout_has_no_rational_system():
     with pytest.raises(ValueError, match="'fout' has no rational system"):
         rational_system(measure("fout"), 5)
@@ -201,6 +127,9 @@ class _MyLegT(SlidingWindow):
 
     def kernel(self, order, v):
         return self.basis(order, v)
+
+    def kernel_rows(self, order, nodes):
+        return Rows.of_columns(self.kernel(order, v) for v in nodes)
 
     def generators(self, order):
         return Generators(
