@@ -7,20 +7,26 @@ differential equation and its discretization. Conventions: ``hippo_ref.conventio
 from hippo_ref.closed import closed_state
 from hippo_ref.closed_form import system
 from hippo_ref.derive import derive, rational_system
-from hippo_ref.discretizations import DISCRETIZATIONS, Discretization
-from hippo_ref.held import project_held, project_linear
+from hippo_ref.discretizations import DISCRETIZATIONS, Discretization, discretization
+from hippo_ref.enclosure import enclose
+from hippo_ref.held import project_held, project_linear, project_pieces
 from hippo_ref.measures import MEASURES, Generators, Measure, Parameter, define, measure
 from hippo_ref.motion import Aging, Motion, Scaled, Stretching, Translated, Warped
 from hippo_ref.precision import PrecisionError
 from hippo_ref.projection import evaluate, project, project_rate
+from hippo_ref.proofs import PROOFS
 from hippo_ref.recurrence import jacobian, states, step
+from hippo_ref.rounding import ARITHMETICS, Arithmetic, rounding_majorant
 from hippo_ref.stieltjes import Weight
 from hippo_ref.systems import Derivation, System
 
 __all__ = [
+    "ARITHMETICS",
     "DISCRETIZATIONS",
     "MEASURES",
+    "PROOFS",
     "Aging",
+    "Arithmetic",
     "Derivation",
     "Discretization",
     "Generators",
@@ -37,14 +43,18 @@ __all__ = [
     "closed_state",
     "define",
     "derive",
+    "discretization",
+    "enclose",
     "evaluate",
     "jacobian",
     "measure",
     "project",
     "project_held",
     "project_linear",
+    "project_pieces",
     "project_rate",
     "rational_system",
+    "rounding_majorant",
     "states",
     "step",
     "system",

@@ -12,12 +12,17 @@
 * **Time.** ``theta`` is the window length of a translated measure, ``dt`` the sample spacing of an invariant law. LegS
   has neither: its steps depend on ratios of times alone.
 * **Samples and states.** ``samples[k]`` has ``k = 0 .. L-1`` and state ``k`` is the state after ``samples[0..k]``.
-  A rule reads *cells* (the sample is the input on a whole step) or *nodes* (its value at one time).
-  An invariant law starts from zero and state 0 has taken one step with ``samples[0]``. LegS has state 0 equal to
-  ``samples[0] e_0``: the projection of a constant, whatever the time.
-* **Times of LegS states.** Generalized bilinear rules: sample ``k`` is at ``t_k = k`` and its step has
-  ``h = (t_k - t_{k-1})/t_k = 1/k``. ``zoh``: cell ``k`` ends at ``t_k = k + 1``. ``trapezoid`` and ``foh``: node ``k``
-  is at ``t_k = k`` and ``t_0 = 0`` is allowed, since the projection has the limit ``f(0) e_0`` there.
+  A rule reads *cells* (``gbt(a)``, ``zoh``: the sample is the input on a whole step) or *nodes* (``trapezoid``,
+  ``foh``, ``hold(d)``: its value at one time). An invariant law starts from zero. With cells, cell k ends at
+  ``(k+1) dt`` or ``timestamps[k]``, cell 0 begins at 0, and state 0 has taken one step. With nodes, sample k and state
+  k are at ``k dt`` or ``timestamps[k]``: state 0 is zero (or the given start), and step k >= 1 goes from node k-1 to
+  node k. LegS has state 0 equal to ``samples[0] e_0``: the projection of a constant, whatever the time.
+* **Holds.** ``hold(d)``: on ``[t_{k-1}, t_k]`` the input is the polynomial of degree ``min(d, k)`` through the last
+  ``min(d, k) + 1`` nodes; before a first LegS node later than 0 it is ``samples[0]``. ``hold(0)`` is ``zoh``,
+  ``hold(1)`` is ``foh``.
+* **Times of LegS states.** ``gbt(a)``: sample ``k`` is at ``t_k = k``, its step has ``h = (t_k - t_{k-1})/t_k = 1/k``.
+  ``zoh``: cell ``k`` ends at ``t_k = k + 1``. ``trapezoid``, ``foh``, ``hold(2)``, ``hold(3)``: node ``k`` is at
+  ``t_k = k``, and ``t_0 = 0`` is allowed, since the projection has the limit ``f(0) e_0`` there.
 * **Numbers.** Inputs are taken exactly (a float is the dyadic number it is), work runs at guard precision and results
   are rounded once, to ``dps`` digits. Errors are judged against the largest entry of a state or coefficient vector.
 """

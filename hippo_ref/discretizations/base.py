@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import ClassVar, Literal
+from typing import Literal, TypeAlias
 
 from mpmath import mpf
 
@@ -14,35 +14,58 @@ from hippo_ref.fixed import Integers
 from hippo_ref.precision import Vector
 
 TimeLaw = Literal["scale", "invariant"]
+Times: TypeAlias = tuple[Fraction, ...]
 
 
 @dataclass(frozen=True)
 class Discretization(ABC):
-    """A rule that turns samples into states; a value without data, its subclasses final.
+    """A rule that turns samples into states, for both time laws; subclasses are final.
 
-    LegS steps act on ``x_n = c_n/s_n``, in which the system is rational, as fixed-point integers, and may keep another
-    inner form between steps: ``enter`` and ``leave`` convert. All methods work at the caller's working precision.
+    A step to sample k reads the samples ``k, k-1, .., k-r`` with ``r = min(reach, k)``. A rule that reads earlier
+    samples reads nodes: a sample is the value at one time. The others read cells: it is the input on a whole step.
+
+    Times and samples are handed over newest first. LegS steps act on ``x_n = c_n/s_n``, in which the system is
+    rational, as fixed-point integers, and may keep another inner form between steps: ``enter`` and ``leave`` convert.
+    All methods work at the working precision of the caller.
 
     Attributes:
-        key: name in the table.
-        reads: ``"cells"`` (a sample is the input on the step's whole interval) or ``"nodes"`` (its value at the end).
-        time_laws: the laws the rule is defined for.
-        one_sample: a step reads its own sample only, not the one before.
-        nominal_order: by time law, the order of convergence against the law's exact state, for smooth input that is
-            read at nodes or at the midpoints of cells.
-        first_time: LegS time of sample 0 when none is given; sample k is one unit later than sample k-1.
+        key: its name, by which ``discretization`` finds it.
     """
 
-    key: ClassVar[str]
-    reads: ClassVar[Literal["cells", "nodes"]]
-    time_laws: ClassVar[tuple[TimeLaw, ...]]
-    one_sample: ClassVar[bool]
-    nominal_order: ClassVar[Mapping[TimeLaw, int]]
-    first_time: ClassVar[int]
+    key: str
+
+    @property
+    @abstractmethod
+    def reach(self) -> int:
+        """How many samples before its own a step reads, where there are so many."""
+
+    @property
+    @abstractmethod
+    def first_time(self) -> int:
+        """LegS time of sample 0 when none is given; sample k is one unit later than sample k-1."""
+
+    @property
+    @abstractmethod
+    def nominal_order(self) -> Mapping[TimeLaw, int]:
+        """Order of convergence against the law's exact state, for smooth input read at nodes or midpoints of cells."""
+
+    @property
+    def one_sample(self) -> bool:
+        """A step reads its own sample only."""
+        return self.reach == 0
+
+    @property
+    def reads(self) -> Literal["cells", "nodes"]:
+        """What a sample is."""
+        return "cells" if self.one_sample else "nodes"
 
     @abstractmethod
-    def invariant(self, A: list[Vector], B: Vector, h: mpf) -> tuple[list[Vector], Vector]:
-        """Matrices of ``c' = M c + v u`` for step h: (N, N) rows and (N,)."""
+    def invariant(self, A: list[Vector], B: Vector, h: mpf) -> tuple[list[Vector], list[Vector]]:
+        """``M`` (N, N) and responses ``W_j`` (N,) of a step h: ``c' = M c + sum_j a_j W_j``, ``a`` from ``drive``."""
+
+    @abstractmethod
+    def drive(self, times: Times, values: Sequence[int]) -> Integers:
+        """The numbers ``a_j`` of a step of an invariant law that ends at ``times[0]`` and began at ``times[1]``."""
 
     @abstractmethod
     def guard(self, order: int) -> int:
@@ -53,8 +76,8 @@ class Discretization(ABC):
         """Inner form of a LegS state ``x_n = c_n/s_n``."""
 
     @abstractmethod
-    def advance(self, inner: Integers, before: Fraction, after: Fraction, last: int, sample: int) -> Integers:
-        """One LegS step from time ``before`` to ``after`` (0 <= before < after), reading ``sample`` after ``last``."""
+    def advance(self, inner: Integers, times: Times, values: Sequence[int]) -> Integers:
+        """One LegS step from ``times[1]`` to ``times[0]``, ``0 <= times[1] < times[0]``."""
 
     @abstractmethod
     def leave(self, inner: Integers) -> Integers:

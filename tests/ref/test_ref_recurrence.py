@@ -1,6 +1,7 @@
 """States, steps and Jacobians against dense solves, exact projections and closed forms."""
 
 import math
+import re
 import time
 from fractions import Fraction
 
@@ -27,7 +28,7 @@ LEGS = measure("legs")
 INVARIANT = [m for m in CASES if m.time_law == "invariant"]
 GBT = {"euler": 0, "bilinear": Fraction(1, 2), "backward_euler": 1}
 DT = Fraction(1, 20)
-BOTH = [key for key, rule in DISCRETIZATIONS.items() if "invariant" in rule.time_laws]
+CELLS = [key for key, rule in DISCRETIZATIONS.items() if rule.one_sample]
 
 
 def unit(order, entry):
@@ -89,7 +90,7 @@ def test_legs_states_at_uneven_times_against_dense_algebra(method):
         assert_close(found[k], list(expected[k]), 34)
 
 
-@pytest.mark.parametrize("method", BOTH)
+@pytest.mark.parametrize("method", CELLS)
 @pytest.mark.parametrize("m", INVARIANT, ids=name)
 def test_invariant_states_against_dense_algebra(m, method):
     u, order = samples(6), 5
@@ -167,8 +168,6 @@ def test_constant_input_is_a_fixed_point_of_every_legs_rule():
 @pytest.mark.parametrize("method", list(DISCRETIZATIONS))
 @pytest.mark.parametrize("m", [LEGS, measure("legt", theta="0.7"), measure("lagt", alpha="0.3")], ids=name)
 def test_a_resumed_run_equals_an_unbroken_one(m, method):
-    if m.time_law not in DISCRETIZATIONS[method].time_laws:
-        pytest.skip(f"{method} is for LegS")
     u, dt = samples(9), None if m.key == "legs" else DT
     whole = states(m, u, 6, method, dt, 40)
     for cut in (1, 4, 8):
@@ -185,7 +184,7 @@ def test_resuming_with_timestamps_takes_the_time_of_start_first():
         assert_close(later[-1], whole[-1], 29)
 
 
-@pytest.mark.parametrize("method", BOTH)
+@pytest.mark.parametrize("method", CELLS)
 @pytest.mark.parametrize("m", [LEGS, *INVARIANT], ids=name)
 def test_step_repeats_states(m, method):
     u, dt = samples(5), None if m.key == "legs" else DT
@@ -202,8 +201,6 @@ def test_legs_step_zero_forgets_the_state():
 @pytest.mark.parametrize("method", list(DISCRETIZATIONS))
 @pytest.mark.parametrize("m", CASES, ids=name)
 def test_jacobian_is_the_linear_map_of_the_recurrence(m, method):
-    if m.time_law not in DISCRETIZATIONS[method].time_laws:
-        pytest.skip(f"{method} is for LegS")
     u, dt = samples(7), None if m.key == "legs" else DT
     J = jacobian(m, 7, 5, method, dt, 40)
     assert (J.rows, J.cols) == (5, 7)
@@ -288,21 +285,53 @@ def test_a_state_that_cancels_exactly_is_accepted():
             ("legs", [1], 3),
             {"method": "rk4"},
             ValueError,
-            "unknown method 'rk4'; expected one of euler, backward_euler",
+            r"unknown method 'rk4'; expected one of euler, .*, gbt\(a\) with a in \[0, 1\], or hold\(d\) with d = 0,",
         ),
         (("legs", [1], 3), {"dt": 0.1}, ValueError, "'legs' has no dt: its steps depend on ratios of times alone"),
-        (("legt", [1], 3), {}, ValueError, "'legt' needs dt, the sample spacing, > 0; got None"),
+        (("legt", [1], 3), {}, ValueError, "'legt' needs dt, the sample spacing, > 0, or timestamps; got neit"),
         (("legt", [1], 3), {"dt": 0}, ValueError, "dt must be > 0, got 0"),
         (("legt", [1], 3), {"dt": -1}, ValueError, "dt must be > 0, got -1"),
         (("legt", [1], 3), {"dt": "1"}, TypeError, "dt must be an int, float, Fraction or mpf"),
-        (("legt", [1], 3), {"dt": 1, "method": "foh"}, ValueError, "method 'foh' is defined for measure 'legs' only"),
+        (("legt", [1], 3), {"dt": 1, "timestamps": [1]}, ValueError, "'legt' takes dt or timestamps, not both"),
+        (("legs", [1], 3), {"dt": 1, "timestamps": [1]}, ValueError, "'legs' has no dt: its steps depend on ratios"),
+        (("legt", [1], 3), {"timestamps": [0]}, ValueError, r"timestamps\[0\] must be > 0 for method 'zoh', got 0"),
+        (("legt", [1], 3), {"timestamps": [-1], "method": "foh"}, ValueError, r"timestamps\[0\] must be >= 0 for meth"),
         (
-            ("lagt", [1], 3),
-            {"dt": 1, "method": "trapezoid"},
+            ("legt", [1], 3),
+            {"timestamps": [0, 1], "start": [1, 2, 3], "first": 4, "method": "foh", "previous": 1},
             ValueError,
-            "accepts euler, backward_euler, bilinear, zoh",
+            r"timestamps\[0\] must be > 0 for method 'foh', got 0",
         ),
-        (("legt", [1], 3), {"dt": 1, "timestamps": [1]}, ValueError, "timestamps are for measure 'legs'"),
+        (
+            ("legt", [1], 3),
+            {"timestamps": [1], "start": [1, 2, 3], "first": 4},
+            ValueError,
+            r"length 2 for 1 samples \(when resuming, the time of start comes first\), got 1",
+        ),
+        (
+            ("legs", [1], 3),
+            {"timestamps": [1], "start": [1, 2, 3], "first": 4, "method": "hold(3)", "previous": [1, 2, 3]},
+            ValueError,
+            r"length 4 for 1 samples \(when resuming, the times of the last 3 samples read come first\), got 1",
+        ),
+        (
+            ("legs", [1], 3),
+            {"start": [1, 2, 3], "first": 4, "method": "hold(2)", "previous": [1]},
+            ValueError,
+            r"previous must have length 2 for method 'hold\(2\)' and first = 4, got 1",
+        ),
+        (
+            ("legs", [1], 3),
+            {"start": [1, 2, 3], "first": 4, "method": "hold(2)", "previous": 1},
+            TypeError,
+            "previous must be a sequence of numbers, got 1",
+        ),
+        (
+            ("legs", [1], 3),
+            {"start": [1, 2, 3], "first": 1, "method": "hold(2)"},
+            ValueError,
+            r"'hold\(2\)' reads three samples in a step: resuming needs previous, the last 1 sample\(s\) read, oldest",
+        ),
         (("legs", [1, 2], 3), {"timestamps": [1]}, ValueError, "timestamps must have length 2 for 2 samples, got 1"),
         (("legs", [1, 2], 3), {"timestamps": [1, 1]}, ValueError, "timestamps must increase strictly"),
         (
@@ -326,8 +355,10 @@ def test_refusals(arguments, keywords, error, text):
 
 
 def test_step_refusals():
-    for method in ("trapezoid", "foh"):
-        with pytest.raises(ValueError, match=f"method '{method}' reads two samples in a step"):
+    for method, word in (("trapezoid", "two"), ("foh", "two"), ("hold(2)", "three"), ("hold(3)", "four")):
+        with pytest.raises(
+            ValueError, match=rf"^method '{re.escape(method)}' reads {word} samples in a step; use states"
+        ):
             step(LEGS, [1, 2], 3, 1, method)
     with pytest.raises(ValueError, match="k must be an integer >= 0, got -1"):
         step(LEGS, [1, 2], 3, -1)
@@ -340,4 +371,4 @@ def test_rules_and_measures_are_all_covered():
     assert {m.key for m in CASES} == set(MEASURES)
     for key, rule in DISCRETIZATIONS.items():
         assert rule.key == key
-        assert tuple(rule.nominal_order) == rule.time_laws
+        assert tuple(rule.nominal_order) == ("scale", "invariant")
