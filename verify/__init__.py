@@ -1,6 +1,7 @@
 """Where truth and speed meet: checks, their bounds, the worker a target runs in, campaigns and reports.
 
-Public: `check`, `identify`, `Report`. They are loaded when first used: a worker process imports this package too.
+Public: `check`, `identify`, `error_budget`, `Report`. They are loaded when first used: a worker process imports this
+package too.
 """
 
 from __future__ import annotations
@@ -8,16 +9,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from verify.budgeting import error_budget, error_budgets
     from verify.campaign import Report, UsageError, check
     from verify.identification import identify
     from verify.parametrize import parametrize_with_checks
 
-__all__ = ["Report", "UsageError", "check", "identify", "parametrize_with_checks"]
+__all__ = [
+    "Report",
+    "UsageError",
+    "check",
+    "error_budget",
+    "error_budgets",
+    "identify",
+    "parametrize_with_checks",
+]
 
 _HOMES = {
     "Report": "verify.campaign",
     "UsageError": "verify.campaign",
     "check": "verify.campaign",
+    "error_budget": "verify.budgeting",
+    "error_budgets": "verify.budgeting",
     "identify": "verify.identification",
     "parametrize_with_checks": "verify.parametrize",
 }

@@ -37,6 +37,12 @@ def reference_fingerprint() -> str:
     return digest.hexdigest()[:16]
 
 
+PAIR_DIGITS = 30
+"""Digits that a stored pair of doubles is good for."""
+TRUNCATION_DIGITS = (PAIR_DIGITS, 60, 120, 240)
+"""Digits tried for the difference of two squares: the last tells a truncation of 1e-110 of the signal from none."""
+
+
 class Store:
     """Exact arrays by key: a dictionary in front of a folder of checksummed files."""
 
@@ -98,17 +104,35 @@ class Function:
         name: stable name; part of every cache key.
         value: mpf -> mpf.
         derivative: mpf -> mpf.
+        branches: ``(start, formula)`` of each smooth piece, oldest first and each known on all of the line; the first
+            start is None. One piece, ``value`` itself, unless said otherwise.
     """
 
-    def __init__(self, name: str, value: Callable[[Any], Any], derivative: Callable[[Any], Any]) -> None:
+    def __init__(
+        self,
+        name: str,
+        value: Callable[[Any], Any],
+        derivative: Callable[[Any], Any],
+        branches: Sequence[tuple[Fraction | None, Callable[[Any], Any]]] = (),
+    ) -> None:
         self.name = name
         self.value = value
         self.derivative = derivative
+        self.branches = tuple(branches) or ((None, value),)
+
+    @property
+    def points(self) -> tuple[Fraction, ...]:
+        """Times at which the signal or a derivative jumps."""
+        return tuple(start for start, _ in self.branches if start is not None)
 
     def samples(self, times: Sequence[Any]) -> tuple[float, ...]:
         """Values at exact times, each rounded once to float64."""
         with mpmath.workdps(40):
             return tuple(float(self.value(mpmath.mpf(t.numerator) / t.denominator)) for t in times)
+
+
+def _difference(later: Callable[[Any], Any], before: Callable[[Any], Any] | None) -> Callable[[Any], Any]:
+    return later if before is None else lambda x: later(x) - before(x)
 
 
 def polynomial(coefficients: Sequence[int], scale: int) -> Function:
@@ -192,6 +216,49 @@ def rising(degree: int, end: Fraction) -> Function:
         return inner.value(x) + x * inner.derivative(x)
 
     return Function(f"rising({degree},{end})", value, derivative)
+
+
+def orthonormal(case: Case) -> list[Any]:
+    """(N,) factors that take coefficients into the orthonormal basis of the measure: LMU is LegT scaled by s_n."""
+    one = mpmath.mpf(1)
+    return [one / mpmath.sqrt(2 * n + 1) if case.measure == "lmu" else one for n in range(case.order)]
+
+
+def norm_squared(m: Any, function: Function, time: Any, since: Any, digits: int) -> Any:
+    """``||f||^2`` under the probability measure in which the basis is orthonormal, its window ending at a time.
+
+    That is the measure itself; for LagT the tilted one, ``u^-alpha e^{-beta u} du / zeta`` on the age u (HiPPO appendix
+    D.2). The first basis function of every other measure is 1, so that the norm is a projection of ``f^2`` to order 1.
+
+    Raises:
+        hippo_ref.PrecisionError: the digits are not reached.
+    """
+    if m.key != "lagt":
+        return hippo_ref.project(
+            m, lambda x: function.value(x) ** 2, time, 1, dps=digits, points=function.points, since=since
+        )[0]
+    with mpmath.workdps(digits + 20):
+        alpha, beta, end, begin = (
+            mpmath.mpf(x.numerator) / x.denominator for x in (m.alpha, m.beta, Fraction(time), Fraction(since))
+        )
+        breaks = [end - mpmath.mpf(x.numerator) / x.denominator for x in function.points]
+
+        def integrand(s: Any) -> Any:
+            # u = s^(1/(1-alpha)) takes the singular power into the step: u^-alpha du = ds/(1-alpha).
+            age = s ** (1 / (1 - alpha))
+            return function.value(end - age) ** 2 * mpmath.exp(-beta * age)
+
+        span = end - begin
+        edges = sorted(
+            {mpmath.mpf(0), span, *(u for u in breaks if 0 < u < span), *(span * i / 8 for i in range(1, 8))}
+        )
+        total, error = mpmath.quad(integrand, [u ** (1 - alpha) for u in edges], error=True)
+        if error > abs(total) * mpmath.mpf(10) ** -digits:
+            raise hippo_ref.PrecisionError(
+                f"norm of {function.name} under lagt: {digits} digits were asked for, the quadrature is known to "
+                f"{mpmath.nstr(error, 3)} of {mpmath.nstr(total, 3)}"
+            )
+        return total / ((1 - alpha) * m.zeta())
 
 
 def known_measures() -> list[dict[str, Any]]:
@@ -302,7 +369,7 @@ class Oracle:
 
         def compute() -> Exact:
             coefficients = hippo_ref.project(
-                self.measure(case), function.value, time, case.order, dps=DIGITS, since=since
+                self.measure(case), function.value, time, case.order, dps=DIGITS, points=function.points, since=since
             )
             return to_exact(coefficients, (case.order,))
 
@@ -322,14 +389,75 @@ class Oracle:
         return self._get("projection_rate", key, compute)
 
     def closed_state(self, case: Case, function: Function, time: Any) -> Exact:
-        """Exact state (N,) of the (closed) ODE at a time, driven from zero at time 0."""
+        """Exact state (N,) of the (closed) ODE at a time, driven from zero at time 0.
+
+        The ODE is linear: where a piece of the signal begins, the smooth difference to the piece before it sets in.
+        """
 
         def compute() -> Exact:
-            state = hippo_ref.closed_state(self.measure(case), function.value, time, case.order, dps=DIGITS)
+            state, before = [mpmath.mpf(0)] * case.order, None
+            for start, formula in function.branches:
+                since = max(Fraction(0), start or Fraction(0))
+                if since < time:
+                    change = _difference(formula, before)
+                    part = hippo_ref.closed_state(self.measure(case), change, time, case.order, dps=DIGITS, since=since)
+                    with mpmath.workdps(DIGITS):
+                        state = [x + y for x, y in zip(state, part, strict=True)]
+                before = formula
             return to_exact(state, (case.order,))
 
         key = (case.measure, case.parameters, case.order, function.name, str(time))
         return self._get("closed_state", key, compute)
+
+    def driven(self, case: Case, function: Function, times: Sequence[Any], dt: Any) -> Exact:
+        """Exact last state (N,) of the recurrence on a signal's exact samples: no float anywhere.
+
+        Args:
+            case: gives measure, order and rule.
+            function: the signal.
+            times: exact times of the samples.
+            dt: exact sample spacing of an invariant law, None for the scale law.
+        """
+
+        def compute() -> Exact:
+            digits = self._digits(case)
+            with mpmath.workdps(digits + 20):
+                samples = [function.value(mpmath.mpf(x.numerator) / x.denominator) for x in times]
+            states = hippo_ref.states(self.measure(case), samples, case.order, method=case.method, dt=dt, dps=digits)
+            return to_exact(states[-1], (case.order,))
+
+        key = (case.measure, case.parameters, case.order, case.method, str(dt), function.name, [str(x) for x in times])
+        return self._get("driven", key, compute)
+
+    def truncation(self, case: Case, function: Function, time: Any, since: Any = None) -> Exact:
+        """Norm of a signal, its distance to the span of the basis, and what that distance is known to, as (3,).
+
+        ``sqrt(||f||^2 - ||c||^2)`` in the norm in which the basis is orthonormal (`norm_squared`). The difference
+        cancels, so the digits are raised until 20 of it are left; if they never are, the distance is 0 and the third
+        number is what it may be at most.
+        """
+
+        def compute() -> Exact:
+            m = self.measure(case)
+            for digits in TRUNCATION_DIGITS:
+                if digits == PAIR_DIGITS:
+                    coefficients = to_mpf(self.projection(case, function, time, since))
+                else:
+                    coefficients = hippo_ref.project(
+                        m, function.value, time, case.order, dps=digits, points=function.points, since=since
+                    )
+                whole = norm_squared(m, function, time, since, digits)
+                with mpmath.workdps(digits + 20):
+                    squares = [(c * w) ** 2 for c, w in zip(coefficients, orthonormal(case), strict=True)]
+                    rest = whole - mpmath.fsum(squares)
+                    least = whole * mpmath.mpf(10) ** (20 - digits)
+                    if rest > least:
+                        unknown = mpmath.sqrt(rest) * mpmath.mpf(10) ** -20
+                        return to_exact([mpmath.sqrt(whole), mpmath.sqrt(rest), unknown], (3,))
+            return to_exact([mpmath.sqrt(whole), mpmath.mpf(0), mpmath.sqrt(least)], (3,))
+
+        key = (case.measure, case.parameters, case.order, function.name, str(time), str(since))
+        return self._get("truncation", key, compute)
 
     def evaluate(self, case: Case, coefficients: Sequence[float], points: Sequence[float]) -> Exact:
         """Exact reconstruction (P,) at fractions of the window."""

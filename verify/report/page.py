@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -49,8 +50,8 @@ def _fingerprint(script: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-def render(records: Records) -> str:
-    """The page as HTML.
+def document(template: str, drawings: Mapping[str, Sequence[pictures.Picture]], **content: Any) -> str:
+    """A template with our style, our script, plotly's, and the drawings they show; all other text is escaped.
 
     Raises:
         ImportError: jinja2 or plotly is not installed.
@@ -70,18 +71,37 @@ def render(records: Records) -> str:
     environment.filters |= {"short": short, "counted": counted}
     script = (folder / "page.js").read_text(encoding="utf-8").strip()
     library = get_plotlyjs().replace("\r\n", "\n").strip()
+    data = {name: [vars(picture) for picture in listed] for name, listed in drawings.items()}
+    return environment.get_template(template).render(
+        **content,
+        style=Markup((folder / "style.css").read_text(encoding="utf-8")),  # noqa: S704 -- ours, no text of the store
+        script=Markup(script),  # noqa: S704 -- ours
+        library=Markup(library),  # noqa: S704 -- plotly's own
+        data=Markup(embedded(data)),  # noqa: S704 -- escaped for a script element
+        policy=f"default-src 'none'; script-src {_fingerprint(library)} {_fingerprint(script)}; "
+        "style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'",
+    )
+
+
+def render(records: Records) -> str:
+    """The page as HTML.
+
+    Raises:
+        ImportError: jinja2 or plotly is not installed.
+    """
     verdicts = records.verdicts
     drawn = {
         "errors": pictures.errors(verdicts),
         "convergence": slopes.convergence(verdicts),
         "heat": heat.heat(verdicts),
     }
-    data = {name: [vars(picture) for picture in listed] for name, listed in drawn.items()}
     matrices = coverage.matrices(verdicts)
     attention = failures.groups(records, failures.ATTENTION)
     found = sum(len(group.failures) for group in attention)
     word = summary.overall(verdicts)
-    return environment.get_template("page.html").render(
+    return document(
+        "page.html",
+        drawn,
         records=records,
         word=word,
         sentence=summary.SENTENCES[word],
@@ -104,12 +124,6 @@ def render(records: Records) -> str:
         statuses=SEVERITY,
         letters=LETTERS,
         words=WORDS,
-        style=Markup((folder / "style.css").read_text(encoding="utf-8")),  # noqa: S704 -- ours, no text of the store
-        script=Markup(script),  # noqa: S704 -- ours
-        library=Markup(library),  # noqa: S704 -- plotly's own
-        data=Markup(embedded(data)),  # noqa: S704 -- escaped for a script element
-        policy=f"default-src 'none'; script-src {_fingerprint(library)} {_fingerprint(script)}; "
-        "style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'",
     )
 
 
