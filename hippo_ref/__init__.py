@@ -8,7 +8,8 @@ from hippo_ref.closed import closed_state
 from hippo_ref.closed_form import system
 from hippo_ref.derive import derive, rational_system
 from hippo_ref.discretizations import DISCRETIZATIONS, Discretization, discretization
-from hippo_ref.enclosure import enclose
+from hippo_ref.enclosed import enclose_closed_state, enclose_jacobian, enclose_states, enclose_step, enclose_system
+from hippo_ref.enclosure import enclose, enclose_values
 from hippo_ref.held import project_held, project_linear, project_pieces
 from hippo_ref.measures import MEASURES, Generators, Measure, Parameter, define, measure
 from hippo_ref.motion import Aging, Motion, Scaled, Stretching, Translated, Warped
@@ -45,6 +46,12 @@ __all__ = [
     "derive",
     "discretization",
     "enclose",
+    "enclose_closed_state",
+    "enclose_jacobian",
+    "enclose_states",
+    "enclose_step",
+    "enclose_system",
+    "enclose_values",
     "evaluate",
     "jacobian",
     "measure",

@@ -132,6 +132,44 @@ def enclose(
     return reach(compute, digits, f"enclose({m.key}, order={order})", guard=guard, floor=lambda: sizes[-1])[0]
 
 
+def enclose_values(m: Measure, coefficients: Iterable[object], fractions: Iterable[object], digits: int = 50) -> Balls:
+    """Reconstruction ``g = sum_n c_n g_n`` at fractions of the window, as balls.
+
+    Args:
+        m: a published measure; refused for lagt.
+        coefficients: (N,) numbers.
+        fractions: (P,) numbers in [0, 1], oldest first, as for ``evaluate``.
+        digits: each radius ends below ``10^-digits`` of its value, or of ``2^-32`` of the largest term of all.
+
+    Returns:
+        (P,) balls.
+
+    Raises:
+        TypeError, ValueError: bad argument; a fraction outside the window.
+        PrecisionError: the basis is infinite at a fraction.
+    """
+    c = exact_sequence(coefficients, "coefficients", 1)
+    where = exact_sequence(fractions, "fractions")
+    for index, fraction in enumerate(where):
+        if not 0 <= fraction <= 1:
+            raise ValueError(f"fractions[{index}] must lie in [0, 1] (0 oldest, 1 now), got {fraction}")
+    kernel = kernel_of(m)
+    terms: list[arb] = [arb(0)]
+
+    def compute() -> list[Balls]:
+        factors = [ball(value) for value in c]
+        rows = []
+        for fraction in where:
+            row = [x * g for x, g in zip(factors, kernel.basis(len(c), ball(fraction)), strict=True)]
+            terms.append(largest([terms[-1], *row]))
+            rows.append([sum(row, arb(0))])
+        return rows
+
+    guard = 3 * len(c) // 2
+    rows = reach(compute, digits, f"enclose_values({m.key})", guard=guard, floor=lambda: terms[-1])
+    return [row[0] for row in rows]
+
+
 @lru_cache(maxsize=64)
 def _rule(degree: int, bits: int) -> tuple[tuple[arb, arb], ...]:
     """Nodes in (-1, 1) and weights of the Gauss–Legendre rule as balls; the left half mirrors the right."""

@@ -54,6 +54,10 @@ class Kernel(ABC):
         """``kernel_n(v)`` for n < order."""
 
     @abstractmethod
+    def basis(self, order: int, fraction: arb) -> Balls:
+        """Basis functions at a fraction of the window, oldest first."""
+
+    @abstractmethod
     def bounds(self, order: int, box: Box) -> Balls:
         """Upper bounds on ``|kernel_n|`` in the box, for n < order."""
 
@@ -130,6 +134,9 @@ class _LegendreScaled(_Scaled):
     def values(self, order: int, v: arb) -> Balls:
         return [_root(2 * n + 1) * p for n, p in enumerate(_legendre(order, 2 * v - 1))]
 
+    def basis(self, order: int, fraction: arb) -> Balls:
+        return self.values(order, fraction)
+
     def bounds(self, order: int, box: Box) -> Balls:
         return [_root(2 * n + 1) * p for n, p in enumerate(_powers(order, _ellipse(box)))]
 
@@ -138,6 +145,9 @@ class _LegendreSliding(_Sliding):
     def values(self, order: int, v: arb) -> Balls:
         return [_root(2 * n + 1) * p for n, p in enumerate(_legendre(order, 2 * v - 1))]
 
+    def basis(self, order: int, fraction: arb) -> Balls:
+        return self.values(order, fraction)
+
     def bounds(self, order: int, box: Box) -> Balls:
         return [_root(2 * n + 1) * p for n, p in enumerate(_powers(order, _ellipse(box)))]
 
@@ -145,6 +155,9 @@ class _LegendreSliding(_Sliding):
 class _Lmu(_Sliding):
     def values(self, order: int, v: arb) -> Balls:
         return [(2 * n + 1) * p for n, p in enumerate(_legendre(order, 1 - 2 * v))]
+
+    def basis(self, order: int, fraction: arb) -> Balls:
+        return _legendre(order, 1 - 2 * fraction)
 
     def bounds(self, order: int, box: Box) -> Balls:
         return [(2 * n + 1) * p for n, p in enumerate(_powers(order, _ellipse(box)))]
@@ -158,6 +171,9 @@ class _Fourier(_Sliding):
             found.append(arb(2).sqrt() * (arb.cos_pi(angle) if n % 2 else arb.sin_pi(angle)))
         return found
 
+    def basis(self, order: int, fraction: arb) -> Balls:
+        return self.values(order, fraction)
+
     def bounds(self, order: int, box: Box) -> Balls:
         """``|cos z|, |sin z| <= cosh(Im z)``."""
         turn = 2 * arb.pi() * box.up
@@ -168,6 +184,9 @@ class _Warped(_Past):
     def values(self, order: int, v: arb) -> Balls:
         y = (-v).exp()
         return [y * _root(2 * n + 1) * p for n, p in enumerate(_legendre(order, 2 * y - 1))]
+
+    def basis(self, order: int, fraction: arb) -> Balls:
+        return [_root(2 * n + 1) * p for n, p in enumerate(_legendre(order, 2 * fraction - 1))]
 
     def bounds(self, order: int, box: Box) -> Balls:
         y = (-box.whole()).exp()
@@ -202,6 +221,9 @@ class _Laguerre(_Past):
     def values(self, order: int, v: arb) -> Balls:
         envelope = (-self._decay() * v).exp()
         return [envelope * s * p for s, p in zip(self._scales(order), self._polynomials(order, v), strict=True)]
+
+    def basis(self, order: int, fraction: arb) -> Balls:
+        raise ValueError("measure 'lagt' has no reconstruction at fractions of the window: its window is infinite")
 
     def bounds(self, order: int, box: Box) -> Balls:
         """``|L_n(z)| <= L_n(-|z|)``: the coefficients of ``L_n(-z)`` are positive for alpha > -1."""
@@ -243,6 +265,11 @@ class _JacobiSliding(_Sliding):
     def values(self, order: int, v: arb) -> Balls:
         return [s * p for s, p in zip(self._scales(order), self._polynomials(order, 2 * v - 1), strict=True)]
 
+    def basis(self, order: int, fraction: arb) -> Balls:
+        a, b = ball(self.alpha), ball(self.beta)
+        weight = (1 - fraction) ** a * fraction**b * (a + b + 2).gamma() / ((a + 1).gamma() * (b + 1).gamma())
+        return [weight * p for p in self.values(order, fraction)]
+
     def bounds(self, order: int, box: Box) -> Balls:
         """All zeros x lie in [-1, 1], so ``|z - x| <= |z - 1| + 1 - x``: ``|p_n(z)| <= p_n(1 + |z - 1|)``."""
         z = 2 * box.whole() - 1
@@ -258,6 +285,10 @@ class _ChebyshevSliding(_Sliding):
     def values(self, order: int, v: arb) -> Balls:
         z = 2 * v - 1
         return [s * z.chebyshev_t(n) for n, s in enumerate(self._scales(order))]
+
+    def basis(self, order: int, fraction: arb) -> Balls:
+        weight = arb.pi() / 8 / (fraction * (1 - fraction)).sqrt()
+        return [weight * p for p in self.values(order, fraction)]
 
     def bounds(self, order: int, box: Box) -> Balls:
         return [s * p for s, p in zip(self._scales(order), _powers(order, _ellipse(box)), strict=True)]
