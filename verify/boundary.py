@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import mpmath
@@ -14,15 +14,25 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 @dataclass(frozen=True)
 class Exact:
-    """An array of exact numbers, kept as the unevaluated sum ``high + low`` of two float64.
+    """An array of exact numbers, kept as the unevaluated sum ``high + low`` of two float64, and how far off it may be.
 
     ``high`` is the exact value rounded once, ``low`` what that rounding lost, so that
     ``(x - high) - low`` is the error of a float ``x`` to full relative accuracy: the first
     difference is exact when ``x`` is close (Sterbenz), and otherwise its rounding is far below the error itself.
+
+    Attributes:
+        high: the numbers, rounded.
+        low: what the rounding lost, rounded.
+        radius: upper bound on what both together are off by; 0 for numbers that are floats themselves.
     """
 
     high: Array
     low: Array
+    radius: Array = field(default_factory=lambda: np.zeros(()))
+
+    def __post_init__(self) -> None:
+        """A radius for each number."""
+        object.__setattr__(self, "radius", np.broadcast_to(self.radius, self.high.shape))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -30,7 +40,7 @@ class Exact:
         return tuple(self.high.shape)
 
     def __getitem__(self, index: Any) -> Exact:
-        return Exact(self.high[index], self.low[index])
+        return Exact(self.high[index], self.low[index], self.radius[index])
 
     def error(self, computed: Array) -> Array:
         """Signed error ``computed - exact`` as float64; NaN and inf in ``computed`` stay visible."""
@@ -40,24 +50,54 @@ class Exact:
 
     def scaled(self, exponent: int) -> Exact:
         """The same numbers times ``2**exponent``."""
-        return Exact(np.ldexp(self.high, exponent), np.ldexp(self.low, exponent))
+        radius = np.ldexp(self.radius, exponent)
+        return Exact(np.ldexp(self.high, exponent), np.ldexp(self.low, exponent), radius)
 
 
-def to_exact(rows: Sequence[Any] | Iterable[Any], shape: tuple[int, ...]) -> Exact:
+def to_exact(rows: Sequence[Any] | Iterable[Any], shape: tuple[int, ...], digits: int) -> Exact:
     """Numbers of the reference (nested or flat) as an `Exact` array of the given shape.
 
     Numbers beyond the range of float64 become inf in ``high``: a comparison with them is refused by the bound.
+
+    Args:
+        rows: mpf.
+        shape: of the array.
+        digits: digits to which the reference settled them, relative to the largest of each row (last axis).
     """
     flat: list[Any] = []
     _flatten(rows, flat)
-    high = np.empty(len(flat))
-    low = np.empty(len(flat))
     with mpmath.workprec(400):
-        for index, value in enumerate(flat):
-            rounded = float(value)
-            high[index] = rounded
-            low[index] = float(value - mpmath.mpf(rounded)) if np.isfinite(rounded) else 0.0
-    return Exact(high.reshape(shape), low.reshape(shape))
+        unit = mpmath.mpf(10) ** -digits
+        width = max(shape[-1], 1) if shape else 1
+        sizes = [max(abs(value) for value in flat[k : k + width]) for k in range(0, len(flat), width)]
+        return _pairs(flat, [unit * sizes[k // width] for k in range(len(flat))], shape)
+
+
+def from_balls(rows: Sequence[Any] | Iterable[Any], shape: tuple[int, ...]) -> Exact:
+    """Certified balls (nested or flat) as an `Exact` array of the given shape; their radii are kept."""
+    flat: list[Any] = []
+    _flatten(rows, flat)
+    parts = [[_mpf(part) for part in (ball.mid(), ball.rad())] for ball in flat]
+    with mpmath.workprec(400):
+        return _pairs([middle for middle, _ in parts], [radius for _, radius in parts], shape)
+
+
+def _mpf(dyadic: Any) -> Any:
+    """An exact ball as mpf, nothing lost."""
+    mantissa, exponent = dyadic.man_exp()
+    return mpmath.mp.make_mpf(mpmath.libmp.from_man_exp(int(mantissa), int(exponent)))
+
+
+def _pairs(values: Sequence[Any], radii: Sequence[Any], shape: tuple[int, ...]) -> Exact:
+    high, low, spread = (np.zeros(len(values)) for _ in range(3))
+    for index, (value, radius) in enumerate(zip(values, radii, strict=True)):
+        high[index] = rounded = float(value)
+        if np.isfinite(rounded):
+            rest = value - mpmath.mpf(rounded)
+            low[index] = lost = float(rest)
+            unknown = float(radius + abs(rest - lost))
+            spread[index] = np.nextafter(unknown, np.inf) if unknown else 0.0
+    return Exact(high.reshape(shape), low.reshape(shape), spread.reshape(shape))
 
 
 def _flatten(values: Any, out: list[Any]) -> None:

@@ -1,5 +1,9 @@
 """The only door to the reference. Exact results are computed once and kept, in memory and on disk.
 
+What verdicts are judged against comes as Arb balls: each number carries a proven radius (`Exact.radius`). The mpmath
+side of the reference is the second witness, held against the balls by its tests; here it only serves signals that have
+no form as balls, with the digits that two precisions agreed on for a radius.
+
 A result on disk is named by what was asked and by the source text of the reference, so a changed reference never meets
 an old answer; each file carries a checksum and is replaced atomically, so a torn or foreign file is computed again.
 """
@@ -15,13 +19,17 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import flint
 import mpmath
 import numpy as np
 
 import hippo_ref
-from verify.boundary import Exact, to_exact, to_mpf
+from verify.boundary import Exact, from_balls, to_exact, to_mpf
 from verify.bounds import Operator
 from verify.case import Case, identity
+
+PrecisionError = hippo_ref.PrecisionError
+"""Raised where an exact answer cannot be had to its digits: the precision was raised until the reference gave up."""
 
 DIGITS = 50
 """Working digits asked of the reference: twice double-double, so that the stored pair is exact to its last bit."""
@@ -76,16 +84,16 @@ class Store:
             return None  # torn or foreign: computed again and replaced
         dimensions = int.from_bytes(payload[:8], "little")
         shape = tuple(int(d) for d in np.frombuffer(payload[8 : 8 + 8 * dimensions], dtype="<i8"))
-        pair = np.frombuffer(payload[8 + 8 * dimensions :], dtype="<f8").reshape((2, *shape))
-        return Exact(pair[0], pair[1])
+        parts = np.frombuffer(payload[8 + 8 * dimensions :], dtype="<f8").reshape((3, *shape))
+        return Exact(parts[0], parts[1], parts[2])
 
     def _write(self, key: str, value: Exact) -> None:
         path = self._path(key)
         if path is None:
             return
         shape = np.array(value.shape, dtype="<i8")
-        pair = np.stack([value.high, value.low]).astype("<f8")
-        payload = len(shape).to_bytes(8, "little") + shape.tobytes() + pair.tobytes()
+        parts = np.stack([value.high, value.low, value.radius]).astype("<f8")
+        payload = len(shape).to_bytes(8, "little") + shape.tobytes() + parts.tobytes()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             handle, temporary = tempfile.mkstemp(dir=path.parent)
@@ -102,8 +110,9 @@ class Function:
 
     Attributes:
         name: stable name; part of every cache key.
-        value: mpf -> mpf.
-        derivative: mpf -> mpf.
+        value: mpf -> mpf; where the function is holomorphic also acb -> acb, by the same formula.
+        derivative: the same of the derivative.
+        holomorphic: whether both take balls of complex numbers.
         branches: ``(start, formula)`` of each smooth piece, oldest first and each known on all of the line; the first
             start is None. One piece, ``value`` itself, unless said otherwise.
     """
@@ -114,11 +123,14 @@ class Function:
         value: Callable[[Any], Any],
         derivative: Callable[[Any], Any],
         branches: Sequence[tuple[Fraction | None, Callable[[Any], Any]]] = (),
+        *,
+        holomorphic: bool = False,
     ) -> None:
         self.name = name
         self.value = value
         self.derivative = derivative
         self.branches = tuple(branches) or ((None, value),)
+        self.holomorphic = holomorphic
 
     @property
     def points(self) -> tuple[Fraction, ...]:
@@ -135,43 +147,67 @@ def _difference(later: Callable[[Any], Any], before: Callable[[Any], Any] | None
     return later if before is None else lambda x: later(x) - before(x)
 
 
+def as_number(value: Any, like: Any) -> Any:
+    """An exact rational in the arithmetic of another number: mpf, or a ball."""
+    if isinstance(like, flint.acb):
+        return flint.acb(flint.fmpq(value.numerator, value.denominator))
+    return mpmath.mpf(value.numerator) / value.denominator
+
+
+def _sin(x: Any) -> Any:
+    return x.sin() if isinstance(x, flint.acb) else mpmath.sin(x)
+
+
+def _cos(x: Any) -> Any:
+    return x.cos() if isinstance(x, flint.acb) else mpmath.cos(x)
+
+
+def _pi(like: Any) -> Any:
+    return flint.acb.pi() if isinstance(like, flint.acb) else +mpmath.pi
+
+
 def polynomial(coefficients: Sequence[int], scale: int) -> Function:
     """``sum_j a_j (x / scale)^j`` with integer coefficients."""
 
+    def horner(factors: Sequence[int], x: Any) -> Any:
+        total = as_number(0, x)
+        for factor in reversed(factors):
+            total = total * x / scale + factor
+        return total
+
     def value(x: Any) -> Any:
-        return mpmath.polyval([mpmath.mpf(a) for a in reversed(coefficients)], x / scale)
+        return horner(coefficients, x)
 
     def derivative(x: Any) -> Any:
-        slopes = [mpmath.mpf(j * a) / scale for j, a in enumerate(coefficients)][1:] or [mpmath.mpf(0)]
-        return mpmath.polyval(list(reversed(slopes)), x / scale)
+        return horner([j * a for j, a in enumerate(coefficients)][1:], x) / scale
 
-    return Function(f"polynomial{tuple(coefficients)}/{scale}", value, derivative)
+    return Function(f"polynomial{tuple(coefficients)}/{scale}", value, derivative, holomorphic=True)
 
 
 def chebyshev(degree: int, left: Fraction, right: Fraction) -> Function:
     """``T_d(z) + T_{d-1}(z)/2`` with z running from -1 to 1 on an interval: it excites every degree up to d alike."""
 
     def argument(x: Any) -> Any:
-        a, b = (mpmath.mpf(end.numerator) / end.denominator for end in (left, right))
+        a, b = (as_number(end, x) for end in (left, right))
         return (2 * x - a - b) / (b - a)
 
     def value(x: Any) -> Any:
         z = argument(x)
         first = _second_kind(degree - 1, z)
         # T_n = U_n - z U_{n-1} for both degrees, from one recurrence of the second kind.
-        return (first[0] * z - first[1]) + (first[1] * z - first[2]) / 2 if degree else mpmath.mpf(1)
+        return (first[0] * z - first[1]) + (first[1] * z - first[2]) / 2 if degree else as_number(1, x)
 
     def derivative(x: Any) -> Any:
-        a, b = (mpmath.mpf(end.numerator) / end.denominator for end in (left, right))
+        a, b = (as_number(end, x) for end in (left, right))
         upper = _second_kind(degree - 1, argument(x))
-        return (degree * upper[0] + mpmath.mpf(degree - 1) / 2 * upper[1]) * 2 / (b - a) if degree else mpmath.mpf(0)
+        return (2 * degree * upper[0] + (degree - 1) * upper[1]) / (b - a) if degree else as_number(0, x)
 
-    return Function(f"chebyshev({degree},{left},{right})", value, derivative)
+    return Function(f"chebyshev({degree},{left},{right})", value, derivative, holomorphic=True)
 
 
 def _second_kind(degree: int, z: Any) -> tuple[Any, Any, Any]:
     """``U_d(z), U_{d-1}(z), U_{d-2}(z)`` by ``U_{n+1} = 2 z U_n - U_{n-1}`` from ``U_{-1} = 0``, ``U_0 = 1``."""
-    older, old, new = -mpmath.mpf(1), mpmath.mpf(0), mpmath.mpf(1)  # U_{-2} = -1, U_{-1} = 0, U_0 = 1
+    older, old, new = (as_number(value, z) for value in (-1, 0, 1))  # U_{-2} = -1, U_{-1} = 0, U_0 = 1
     for _ in range(degree):
         older, old, new = old, new, 2 * z * new - old
     return new, old, older
@@ -181,28 +217,28 @@ def wave(frequency: int, phase: int = 1) -> Function:
     """``sin(frequency x + phase) + x/4``: smooth, no symmetry that could hide an error."""
 
     def value(x: Any) -> Any:
-        return mpmath.sin(frequency * x + phase) + x / 4
+        return _sin(frequency * x + phase) + x / 4
 
     def derivative(x: Any) -> Any:
-        return frequency * mpmath.cos(frequency * x + phase) + mpmath.mpf(1) / 4
+        return frequency * _cos(frequency * x + phase) + as_number(Fraction(1, 4), x)
 
-    return Function(f"wave({frequency},{phase})", value, derivative)
+    return Function(f"wave({frequency},{phase})", value, derivative, holomorphic=True)
 
 
 def harmonic(frequency: int, window: Any) -> Function:
     """``1/2 + cos(2 pi frequency x / window) + 2 sin(...)``: in the span of the Fourier basis of that window."""
 
     def angle(x: Any) -> Any:
-        return 2 * mpmath.pi * frequency * x * window.denominator / window.numerator
+        return 2 * _pi(x) * frequency * x * window.denominator / window.numerator
 
     def value(x: Any) -> Any:
-        return mpmath.mpf(1) / 2 + mpmath.cos(angle(x)) + 2 * mpmath.sin(angle(x))
+        return as_number(Fraction(1, 2), x) + _cos(angle(x)) + 2 * _sin(angle(x))
 
     def derivative(x: Any) -> Any:
-        speed = 2 * mpmath.pi * frequency * window.denominator / window.numerator
-        return speed * (2 * mpmath.cos(angle(x)) - mpmath.sin(angle(x)))
+        speed = 2 * _pi(x) * frequency * window.denominator / window.numerator
+        return speed * (2 * _cos(angle(x)) - _sin(angle(x)))
 
-    return Function(f"harmonic({frequency},{window})", value, derivative)
+    return Function(f"harmonic({frequency},{window})", value, derivative, holomorphic=True)
 
 
 def rising(degree: int, end: Fraction) -> Function:
@@ -215,7 +251,7 @@ def rising(degree: int, end: Fraction) -> Function:
     def derivative(x: Any) -> Any:
         return inner.value(x) + x * inner.derivative(x)
 
-    return Function(f"rising({degree},{end})", value, derivative)
+    return Function(f"rising({degree},{end})", value, derivative, holomorphic=True)
 
 
 def orthonormal(case: Case) -> list[Any]:
@@ -297,9 +333,8 @@ class Oracle:
         order = case.order
 
         def compute() -> Exact:
-            system = hippo_ref.system(self.measure(case), order, dps=DIGITS)
-            rows = [[system.A[n, k] for k in range(order)] + [system.B[n]] for n in range(order)]
-            return to_exact(rows, (order, order + 1))
+            rows, column = hippo_ref.enclose_system(self.measure(case), order, DIGITS)
+            return from_balls([[*row, gain] for row, gain in zip(rows, column, strict=True)], (order, order + 1))
 
         both = self._get("system", (case.measure, case.parameters, order), compute)
         return both[:, :order], both[:, order]
@@ -333,10 +368,10 @@ class Oracle:
         """Exact states (L, N) of the recurrence."""
 
         def compute() -> Exact:
-            states = hippo_ref.states(
-                self.measure(case), list(samples), case.order, method=case.method, dt=case.dt, dps=self._digits(case)
+            states = hippo_ref.enclose_states(
+                self.measure(case), list(samples), case.order, case.method, case.dt, self._digits(case)
             )
-            return to_exact(states, (len(samples), case.order))
+            return from_balls(states, (len(samples), case.order))
 
         return self._get("states", (*self._rule(case), [s.hex() for s in samples]), compute)
 
@@ -344,10 +379,10 @@ class Oracle:
         """Exact state (N,) after one step."""
 
         def compute() -> Exact:
-            after = hippo_ref.step(
-                self.measure(case), list(state), sample, index, case.method, dt=case.dt, dps=self._digits(case)
+            after = hippo_ref.enclose_step(
+                self.measure(case), list(state), sample, index, case.method, case.dt, self._digits(case)
             )
-            return to_exact(after, (case.order,))
+            return from_balls(after, (case.order,))
 
         key = (*self._rule(case), [s.hex() for s in state], sample.hex(), index)
         return self._get("step", key, compute)
@@ -356,11 +391,10 @@ class Oracle:
         """Exact d last state / d samples, (N, L)."""
 
         def compute() -> Exact:
-            matrix = hippo_ref.jacobian(
-                self.measure(case), length, case.order, case.method, dt=case.dt, dps=self._digits(case)
+            rows = hippo_ref.enclose_jacobian(
+                self.measure(case), length, case.order, case.method, case.dt, self._digits(case)
             )
-            rows = [[matrix[n, k] for k in range(length)] for n in range(case.order)]
-            return to_exact(rows, (case.order, length))
+            return from_balls(rows, (case.order, length))
 
         return self._get("jacobian", (*self._rule(case), length), compute)
 
@@ -368,10 +402,15 @@ class Oracle:
         """Exact projection (N,) of a signal at an exact time."""
 
         def compute() -> Exact:
+            m = self.measure(case)
+            if function.holomorphic and (m.finite or since is not None):
+                return from_balls(hippo_ref.enclose(m, function.value, time, case.order, DIGITS, since=since), shape)
             coefficients = hippo_ref.project(
-                self.measure(case), function.value, time, case.order, dps=DIGITS, points=function.points, since=since
+                m, function.value, time, case.order, dps=DIGITS, points=function.points, since=since
             )
-            return to_exact(coefficients, (case.order,))
+            return to_exact(coefficients, shape, DIGITS)
+
+        shape = (case.order,)
 
         key = (case.measure, case.parameters, case.order, function.name, str(time), str(since))
         return self._get("projection", key, compute)
@@ -380,10 +419,14 @@ class Oracle:
         """Exact time derivative (N,) of the projection; the signal is continuous at ``since``."""
 
         def compute() -> Exact:
-            rate = hippo_ref.project_rate(
-                self.measure(case), function.derivative, time, case.order, dps=DIGITS, since=since
-            )
-            return to_exact(rate, (case.order,))
+            m = self.measure(case)
+            # Under the integral: for a translated window the projection of f', for LegS that of x f'(x), over t.
+            scale = m.time_law == "scale"
+
+            def slope(x: Any) -> Any:
+                return x * function.derivative(x) / as_number(time, x) if scale else function.derivative(x)
+
+            return from_balls(hippo_ref.enclose(m, slope, time, case.order, DIGITS, since=since), (case.order,))
 
         key = (case.measure, case.parameters, case.order, function.name, str(time), str(since))
         return self._get("projection_rate", key, compute)
@@ -395,6 +438,9 @@ class Oracle:
         """
 
         def compute() -> Exact:
+            if function.holomorphic:
+                balls = hippo_ref.enclose_closed_state(self.measure(case), function.value, time, case.order, DIGITS)
+                return from_balls(balls, (case.order,))
             state, before = [mpmath.mpf(0)] * case.order, None
             for start, formula in function.branches:
                 since = max(Fraction(0), start or Fraction(0))
@@ -404,7 +450,7 @@ class Oracle:
                     with mpmath.workdps(DIGITS):
                         state = [x + y for x, y in zip(state, part, strict=True)]
                 before = formula
-            return to_exact(state, (case.order,))
+            return to_exact(state, (case.order,), DIGITS)
 
         key = (case.measure, case.parameters, case.order, function.name, str(time))
         return self._get("closed_state", key, compute)
@@ -424,7 +470,7 @@ class Oracle:
             with mpmath.workdps(digits + 20):
                 samples = [function.value(mpmath.mpf(x.numerator) / x.denominator) for x in times]
             states = hippo_ref.states(self.measure(case), samples, case.order, method=case.method, dt=dt, dps=digits)
-            return to_exact(states[-1], (case.order,))
+            return to_exact(states[-1], (case.order,), digits)
 
         key = (case.measure, case.parameters, case.order, case.method, str(dt), function.name, [str(x) for x in times])
         return self._get("driven", key, compute)
@@ -453,8 +499,8 @@ class Oracle:
                     least = whole * mpmath.mpf(10) ** (20 - digits)
                     if rest > least:
                         unknown = mpmath.sqrt(rest) * mpmath.mpf(10) ** -20
-                        return to_exact([mpmath.sqrt(whole), mpmath.sqrt(rest), unknown], (3,))
-            return to_exact([mpmath.sqrt(whole), mpmath.mpf(0), mpmath.sqrt(least)], (3,))
+                        return to_exact([mpmath.sqrt(whole), mpmath.sqrt(rest), unknown], (3,), PAIR_DIGITS)
+            return to_exact([mpmath.sqrt(whole), mpmath.mpf(0), mpmath.sqrt(least)], (3,), PAIR_DIGITS)
 
         key = (case.measure, case.parameters, case.order, function.name, str(time), str(since))
         return self._get("truncation", key, compute)
@@ -463,13 +509,13 @@ class Oracle:
         """Exact reconstruction (P,) at fractions of the window."""
 
         def compute() -> Exact:
-            values = hippo_ref.evaluate(self.measure(case), list(coefficients), list(points), dps=DIGITS)
-            return to_exact(values, (len(points),))
+            values = hippo_ref.enclose_values(self.measure(case), list(coefficients), list(points), DIGITS)
+            return from_balls(values, (len(points),))
 
         key = (case.measure, case.parameters, [c.hex() for c in coefficients], [p.hex() for p in points])
         return self._get("evaluate", key, compute)
 
-    def residual(self, case: Case, function: Function, time: Any, A: Any, B: Any) -> tuple[Any, Any, float]:
+    def residual(self, case: Case, function: Function, time: Any, A: Any, B: Any) -> tuple[Exact, Any, float]:
         """``A c + B f - dc/dt`` (scale law: ``- t dc/dt``) for given matrices and the exact projection of a signal.
 
         Args:
@@ -480,7 +526,7 @@ class Oracle:
             B: (N,) matrix of a target.
 
         Returns:
-            The residual (N,), the exact coefficients (N,) and the exact ``f(t)``, each rounded once.
+            The residual (N,) with its radius, the exact coefficients (N,) and the exact ``f(t)``, rounded once.
         """
         # On an infinite window the signals begin at 0; a finite one never reaches back that far.
         since = None if case.measure in ("legs", "legt", "lmu", "fout") else 0
@@ -496,7 +542,11 @@ class Oracle:
                 mpmath.fdot(row, c) + mpmath.mpf(float(b)) * sample - factor * s
                 for row, b, s in zip(rows, B, slope, strict=True)
             ]
-            return np.array([float(r) for r in residual]), state.high, float(sample)
+            # What the coefficients, their rate and f(t) are off by; the sum itself is rounded at the same digits.
+            sizes = np.abs(A) @ np.abs(state.high) + np.abs(B) * abs(float(sample))
+            unknown = np.abs(A) @ state.radius + float(factor) * rate.radius + 10.0 ** (2 - DIGITS) * sizes
+            numbers = to_exact(residual, (case.order,), DIGITS)
+            return Exact(numbers.high, numbers.low, numbers.radius + unknown), state.high, float(sample)
 
     def largest_basis(self, case: Case) -> Any:
         """(N,) largest ``|g_n|`` on the window: at the newest moment for Legendre bases, sqrt(2) for harmonics."""
@@ -506,7 +556,7 @@ class Oracle:
             newest = [hippo_ref.evaluate(self.measure(case), row, [1], dps=DIGITS)[0] for row in unit]
             if case.measure == "fout":
                 newest = [mpmath.sqrt(2) if n else mpmath.mpf(1) for n in range(case.order)]
-            return to_exact([abs(value) for value in newest], (case.order,))
+            return to_exact([abs(value) for value in newest], (case.order,), DIGITS)
 
         return self._get("largest_basis", (case.measure, case.parameters, case.order), compute).high
 
@@ -515,4 +565,5 @@ class Oracle:
         window = time if self.measure(case).time_law == "scale" else case.exact_parameters.get("theta", Fraction(1))
         with mpmath.workdps(DIGITS):
             times = [time - window + window * y for y in fractions]
-            return to_exact([function.value(mpmath.mpf(x.numerator) / x.denominator) for x in times], (len(fractions),))
+            values = [function.value(mpmath.mpf(x.numerator) / x.denominator) for x in times]
+            return to_exact(values, (len(fractions),), DIGITS - 2)

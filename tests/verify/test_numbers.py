@@ -34,7 +34,7 @@ EXTREMES = [0.0, -0.0, 5e-324, 1e-300, 1.0, -1.5, 1e300, math.inf, -math.inf, ma
 @given(st.fractions(min_value=-(10**9), max_value=10**9, max_denominator=10**12))
 def test_the_pair_holds_a_number_to_twice_double(value):
     with mpmath.workprec(300):
-        exact = to_exact([mpmath.mpf(value.numerator) / value.denominator], (1,))
+        exact = to_exact([mpmath.mpf(value.numerator) / value.denominator], (1,), 80)
         (back,) = to_mpf(exact)
         assert (
             abs(back - mpmath.mpf(value.numerator) / value.denominator) <= abs(value.numerator) * mpmath.mpf(2) ** -104
@@ -42,7 +42,7 @@ def test_the_pair_holds_a_number_to_twice_double(value):
 
 
 def test_the_error_of_a_neighbour_is_exact():
-    third = to_exact([mpmath.mpf(1) / 3], (1,))
+    third = to_exact([mpmath.mpf(1) / 3], (1,), 80)
     computed = np.nextafter(np.array([1 / 3]), 1)
     with mpmath.workprec(200):
         expected = float(mpmath.mpf(float(computed[0])) - to_mpf(third)[0])
@@ -190,12 +190,13 @@ def test_an_infinite_limit_decides_nothing():
 
 class TestStore:
     def test_a_torn_or_foreign_file_is_computed_again(self, tmp_path):
-        value = to_exact([mpmath.mpf(1) / 3, mpmath.mpf(2)], (2,))
+        value = to_exact([mpmath.mpf(1) / 3, mpmath.mpf(2)], (2,), 15)
         Store(tmp_path).get("abcdef", lambda: value)
         (path,) = [p for p in tmp_path.rglob("*") if p.is_file()]
         again = Store(tmp_path).get("abcdef", lambda: pytest.fail("it is on disk"))
         assert (again.high == value.high).all()
         assert (again.low == value.low).all()
+        assert (again.radius == value.radius).all()
         for damage in (path.read_bytes()[:-3], b"", b"x" * 100):
             path.write_bytes(damage)
             assert (Store(tmp_path).get("abcdef", lambda: value).high == value.high).all()
@@ -203,7 +204,7 @@ class TestStore:
     def test_an_unwritable_folder_only_costs_time(self, tmp_path):
         blocked = tmp_path / "file"
         blocked.write_text("not a folder")
-        value = to_exact([mpmath.mpf(1)], (1,))
+        value = to_exact([mpmath.mpf(1)], (1,), 50)
         assert Store(blocked).get("abcdef", lambda: value) is value
 
 

@@ -15,7 +15,7 @@ from verify.bounds import Limits
 from verify.case import Case
 from verify.defects import Defect
 from verify.metrics import ratio, worst_index
-from verify.oracle import Oracle
+from verify.oracle import Oracle, PrecisionError
 from verify.result import Result, Target, TargetError
 from verify.verdict import INTERFACE, Status, Verdict
 
@@ -111,17 +111,20 @@ def judge(
     error: Array,
     limits: Limits,
     *,
+    truth: float | Array = 0.0,
     scale: float | Array,
     got: Array,
     expected: Array,
     where: Callable[[tuple[int, ...]], dict[str, Any]],
     normwise: bool = False,
 ) -> Finding:
-    """Compare errors with their limits.
+    """Compare errors with their limits, and decide only what the exact values are known well enough for.
 
     Args:
         error: errors, any shape; NaN counts as infinite.
         limits: limits of a broadcastable shape.
+        truth: how far off each error may be because the exact value is known to a radius: a PASS keeps its limit with
+            that added, a FAIL exceeds its limit with that taken away. 0 where a target is compared with itself.
         scale: size of the judged quantity; a forward limit above `MEANINGFUL` of it passes nothing but exact equality.
         got: values of the target; its first axes are those of ``error``.
         expected: exact values, rounded.
@@ -138,13 +141,21 @@ def judge(
     # Off by half of its size where accuracy is possible: wrong, however pessimistic the backward analysis is.
     possible = (forward <= MEANINGFUL * size) & np.isfinite(size)
     backward = np.where(possible, np.minimum(backward, np.maximum(forward, size / 2)), backward)
-    failed = np.where(np.isfinite(backward), ratio(error, backward), 0.0)
+    unknown = np.broadcast_to(np.asarray(truth, dtype=float), error.shape)
+    with np.errstate(invalid="ignore"):
+        # What is not a finite number is wrong, whatever is unknown of the truth.
+        certain = np.where(np.isfinite(error), np.maximum(error - unknown, 0.0), np.inf)
+    failed = np.where(np.isfinite(backward), ratio(certain, backward), 0.0)
+    blurred = np.zeros(error.shape, dtype=bool)
     if np.any(failed > 1):
         index = worst_index(failed)
         status, bound = Status.FAIL, float(backward[index])
     else:
         passed = ratio(error, forward)
-        undecided = (passed > 1) | ((error > 0) & (forward > MEANINGFUL * size))
+        # On one side of a limit as it stands, on either once the exact value's own radius is counted.
+        blurred = (passed <= 1) & (ratio(error + unknown, forward) > 1)
+        blurred |= (ratio(error, backward) > 1) & np.isfinite(backward)
+        undecided = (passed > 1) | ((error > 0) & (forward > MEANINGFUL * size)) | blurred
         index = worst_index(np.where(undecided, np.inf, passed))
         status = Status.INCONCLUSIVE if undecided.any() else Status.PASS
         bound = float(forward[index])
@@ -157,6 +168,11 @@ def judge(
         message = (
             f"{what} is off by {measured:.3g}, and rounding explains at most {bound:.3g}: "
             f"got {_short(worst['got'])}, expected {_short(worst['expected'])}"
+        )
+    elif status is Status.INCONCLUSIVE and blurred[index]:
+        message = (
+            f"{what} is off by {measured:.3g} beside a limit of {bound:.3g}, and the exact value itself is known to "
+            f"{float(unknown[index]):.3g} only, wider than the difference: nothing can be decided"
         )
     elif status is Status.INCONCLUSIVE and not np.isfinite(bound):
         message = f"{what} may leave the range of the dtype on the way: nothing can be decided"
@@ -235,6 +251,8 @@ class Check(ABC):
                 return Verdict(self.key, self.claim, case, Status.ERROR, message=error.message, worst=evidence)
         except Undecidable as reason:
             stopped = str(reason)
+        except PrecisionError as reason:
+            stopped = f"the exact answer is not known well enough: {reason}"
         chosen = record.failure or record.undecided or record.worst
         if chosen is None or (stopped and record.failure is None):
             return Verdict(self.key, self.claim, case, Status.INCONCLUSIVE, message=stopped or "no input was tried")

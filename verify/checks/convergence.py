@@ -83,6 +83,8 @@ class Convergence(Check):
             exact = oracle.states(finer, samples)
             limits = scan_limits(oracle.operator(finer), samples, exact.high, case.dtype)
             error, rule = float(norm(truth.error(last), D)), float(norm(truth.error(exact.high[-1]), D))
+            # Both distances are to one truth; the rule's own state is rounded to doubles before its distance is taken.
+            unknown = float(2 * norm(truth.radius, D) + norm(exact.radius[-1] + np.abs(exact.low[-1]), D))
             # By the triangle inequality, two states closer than rounding have distances closer than rounding.
             source = "rounding of the scan, about the exact distance of the rule to the projection"
             bound = Limits(limits.forward[-1:], limits.backward[-1:], source)
@@ -91,7 +93,8 @@ class Convergence(Check):
                 return {**place, "what": f"the distance to the exact projection at L = {length}", "index": [length]}
 
             got, expected = np.array([error]), np.array([rule])
-            record.add(judge(got - expected, bound, scale=size, got=got, expected=expected, where=where), length)
+            finding = judge(got - expected, bound, truth=unknown, scale=size, got=got, expected=expected, where=where)
+            record.add(finding, length)
             got_errors.append(error)
             rule_errors.append(rule)
             rounding.append((float(limits.forward[-1]), float(limits.backward[-1])))

@@ -163,6 +163,7 @@ class Equivariance(Check):
             judge(
                 np.atleast_1d(norm(difference, D)),
                 Limits(np.array([forward]), np.array([backward]), source),
+                truth=2 * float(norm(truth.radius, D)),
                 scale=float(norm(truth.high, D)),
                 got=answers[1][None],
                 expected=answers[0][None],

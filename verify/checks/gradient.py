@@ -64,6 +64,7 @@ class Gradient(Check):
                 judge(
                     norm(signed.T, D),
                     jacobian_limits(operator, length, case.dtype),
+                    truth=norm(exact.radius.T, D),
                     scale=float(columns.max()),
                     got=result.value.T,
                     expected=exact.high.T,

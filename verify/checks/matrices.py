@@ -41,6 +41,7 @@ class Matrices(Check):
             finding = judge(
                 exact.error(got),
                 limits,
+                truth=exact.radius,
                 scale=np.where(exact.high == 0, np.abs(exact.high).max(), np.abs(exact.high)),
                 got=got,
                 expected=exact.high,

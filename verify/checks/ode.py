@@ -64,10 +64,11 @@ class Ode(Check):
 
             record.add(
                 judge(
-                    residual,
+                    residual.high,
                     residual_limits(entries, state, sample, float(size.sum())),
+                    truth=residual.radius,
                     scale=float(size.max()),
-                    got=residual,
+                    got=residual.high,
                     expected=np.zeros(order),
                     where=where,
                     normwise=target.normwise,

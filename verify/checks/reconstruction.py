@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from verify.boundary import Exact
 from verify.bounds import Limits, reconstruction_limits, state_rounding
 from verify.case import Case
 from verify.checks.base import Check, Finding, Record, Suite, explore, judge, malformed
@@ -35,7 +36,8 @@ class Reconstruction(Check):
         """Signals of the span first, then coefficients of every size."""
         largest = oracle.largest_basis(case)
 
-        def compare(item: ReadOut, expected: Any, signed: Any, extra: float) -> Finding:
+        def compare(item: ReadOut, exact: Exact, got: Any, extra: float) -> Finding:
+            expected, signed = exact.high, exact.error(got)
             limits = reconstruction_limits(largest, np.array(item.coefficients), case.dtype)
             limits = Limits(limits.forward + extra, limits.backward + extra, limits.source)
 
@@ -44,7 +46,15 @@ class Reconstruction(Check):
                 return {"input": item.to_json(), "what": f"the value at point {point:g}", "index": list(index)}
 
             size = float(np.dot(largest, np.abs(item.coefficients)))
-            return judge(np.abs(signed), limits, scale=size, got=expected + signed, expected=expected, where=where)
+            return judge(
+                np.abs(signed),
+                limits,
+                truth=exact.radius,
+                scale=size,
+                got=expected + signed,
+                expected=expected,
+                where=where,
+            )
 
         def ask(item: ReadOut) -> Any:
             state, points = np.array(item.coefficients, dtype=case.dtype), np.array(item.points, dtype=case.dtype)
@@ -61,7 +71,7 @@ class Reconstruction(Check):
             values = oracle.values(case, function, time, GRID)
             # The coefficients were rounded to the target's precision: that much of the signal is gone already.
             lost = state_rounding(largest, coefficients, case.dtype)
-            record.add(compare(item, values.high, values.error(result.value), lost), len(GRID))
+            record.add(compare(item, values, result.value, lost), len(GRID))
 
         def trial(item: ReadOut) -> tuple[Finding, int]:
             result = ask(item)
@@ -70,7 +80,7 @@ class Reconstruction(Check):
             if problem is not None:
                 return problem, size
             exact = oracle.evaluate(case, item.coefficients, item.points)
-            return compare(item, exact.high, exact.error(result.value), 0.0), size
+            return compare(item, exact, result.value, 0.0), size
 
         if record.failure is None:
             corpus = list(corpus_readouts(case.order, case.dtype))

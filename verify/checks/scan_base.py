@@ -53,7 +53,16 @@ def judge_scan(
         what = f"state {first + k} (most in coefficient {coefficient})"
         return {**place, **values, "what": what, "index": [first + k, coefficient]}
 
-    finding = judge(norm(signed, D), limits, scale=sizes, got=got, expected=exact.high, where=where, normwise=normwise)
+    finding = judge(
+        norm(signed, D),
+        limits,
+        truth=norm(exact.radius, D),
+        scale=sizes,
+        got=got,
+        expected=exact.high,
+        where=where,
+        normwise=normwise,
+    )
     growth = float(sizes.max()) / max(map(abs, signal.values)) if any(signal.values) else 0.0
     if finding.status is Status.PASS and operator.method == "euler" and growth > ROUNDOFF[case.dtype] ** -0.5:
         message = (

@@ -58,6 +58,7 @@ class Step(Check):
             finding = judge(
                 np.atleast_1d(norm(signed, D)),
                 limits,
+                truth=norm(exact.radius, D),
                 scale=scale,
                 got=result.value[None],
                 expected=exact.high[None],
