@@ -37,8 +37,8 @@ DIGITS = 50
 
 @lru_cache(maxsize=1)
 def reference_fingerprint() -> str:
-    """Hash of everything an exact answer depends on: the reference's source, this module's, and mpmath's version."""
-    digest = hashlib.sha256(mpmath.__version__.encode())
+    """Hash of all an exact answer depends on: the source of the reference and of this module, and its arithmetics."""
+    digest = hashlib.sha256(f"{mpmath.__version__} {flint.__version__} {flint.__FLINT_VERSION__}".encode())
     sources = sorted(Path(hippo_ref.__file__).parent.rglob("*.py"))
     for path in [*sources, Path(__file__), Path(__file__).with_name("boundary.py")]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes())

@@ -1,5 +1,6 @@
 """The truth carries its own accuracy, and nothing is decided that it is not known well enough for."""
 
+import multiprocessing
 from dataclasses import replace
 from fractions import Fraction
 
@@ -183,3 +184,32 @@ def test_a_truth_out_of_reach_is_inconclusive_with_the_reason(monkeypatch):
         verdict.message
         == "the exact answer is not known well enough: a radius of 10^-50 was asked for; 0.1 was reached"
     )
+
+
+def _ask(folder, order, out):
+    """One process: everything there is to know about a few cases, through the shared folder."""
+    oracle = Oracle(folder)
+    for length in (3, 5):
+        exact = oracle.states(replace(CASE, order=order), SAMPLES[:length])
+        out.put((order, length, exact.high.tobytes() + exact.low.tobytes() + exact.radius.tobytes()))
+
+
+def test_processes_share_one_folder(tmp_path):
+    """Four processes compute, write and read the same four answers at once: all get the same bytes, no file is torn."""
+    context = multiprocessing.get_context("spawn")
+    out = context.SimpleQueue()
+    workers = [context.Process(target=_ask, args=(tmp_path, order, out)) for order in (3, 6) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    answers = [out.get() for _ in range(2 * len(workers))]
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0] * len(workers)
+    assert len(answers) == 8
+    assert len(set(answers)) == 4
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(files) == 4
+    fresh = Oracle(None)
+    for order, length, content in answers:
+        exact = fresh.states(replace(CASE, order=order), SAMPLES[:length])
+        assert content == exact.high.tobytes() + exact.low.tobytes() + exact.radius.tobytes()
