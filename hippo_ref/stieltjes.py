@@ -63,9 +63,11 @@ class Weight:
         """``d/dy log`` of the weight at a node; the present is the right end but for ages."""
         result = mpf(0)
         if self.function is not None:
-            function = self.function
-            slope = self.slope or (lambda y: mp.diff(lambda z: mp.log(function(z)), y))
-            result += slope(node.y)
+            value = self.function(node.y)
+            if self.slope is not None:
+                result += self.slope(node.y)
+            elif value:  # where there is no weight, its slope counts for nothing
+                result += mp.diff(self.function, node.y) / value
         if self.far:
             result += as_mpf(self.far) / node.far
         if self.now:

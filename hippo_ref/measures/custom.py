@@ -16,12 +16,14 @@ from hippo_ref.fixed import Integers, dot, from_fixed, to_fixed
 from hippo_ref.measures.base import Closure, End, Entry, Generators, Measure
 from hippo_ref.motion import Motion, Scaled, Stretching, Warped
 from hippo_ref.orthogonal import Rows
-from hippo_ref.precision import Vector, as_mpf, rational
+from hippo_ref.precision import Vector, as_mpf, rational, working_bits
 from hippo_ref.stieltjes import Discretized, Function, Node, Support, Weight, discretize
 
 Basis = Literal["polynomial", "trigonometric"]
 
 _FLAT = Weight()
+_GLANCE = 120
+"""Bits at which the definition is looked at before anything is asked of it."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Custom(Measure):
             "key": self.name,
             "time_law": self.motion.time_law,
             "finite": self.motion.finite,
-            "closure": "closed" if self._crossings() else "exact",
+            "closure": "closed" if self._crossings() or self._drops() else "exact",
             "breaks": tuple(inner),
         }
         for name, fact in facts.items():
@@ -148,6 +150,22 @@ class Custom(Measure):
         """
         edges = [(edge, side) for interval in self.support or () for edge, side in zip(interval, (-1, 1), strict=True)]
         return [(edge, side) for edge, side in edges if edge != self.motion.now and not self._still(edge)]
+
+    def _drops(self) -> bool:
+        """Whether the derivative of a kernel leaves the span: harmonics, and an envelope whose slope does not cancel.
+
+        ``tau (log omega/chi)'`` is a constant or it is not; three points tell.
+        """
+        if self.functions == "trigonometric":
+            return True
+        if self.tilt == "weight":
+            return False
+        with working_bits(_GLANCE):
+            a, b = (as_mpf(part) for part in self.motion.drift())
+            left, right = (as_mpf(edge) for edge in (self.support or ((Fraction(0), Fraction(2)),))[-1])
+            points = [left + (right - left) * share / 8 for share in (1, 3, 6)]
+            slopes = [(a + b * y) * self.envelope_slope(self._node(y)) for y in points]
+            return max(slopes) - min(slopes) > mp.ldexp(1 + max(map(abs, slopes)), -_GLANCE // 3)
 
     def _still(self, edge: Fraction) -> bool:
         if self.motion.time_law == "general":

@@ -201,9 +201,13 @@ def test_a_weight_whose_slope_is_not_a_constant_drops_the_rows_it_pushes_out():
     found = derive(BELL, 5, 25)
     assert (found.closure, found.dropped, found.exact) == ("none", (3, 4), False)
     assert "the derivative of coefficient 3, 4 leaves the span" in found.explain()
+    assert BELL.closure == "closed", "the measure says so without being asked for a law"
     # With its own weight as tilt the kernels are plain polynomials and nothing is dropped.
     tilted = define("tilted_bell", weight=lambda v: mp.exp(-((v - 1) ** 2)), tilt="weight")
     assert derive(tilted, 5, 25).exact
+    assert tilted.closure == "exact"
+    assert define("ramp", weight=Weight(far=1)).closure == "exact", "v (log v)' is a constant"
+    assert define("hill", weight=Weight(far=1, now=1)).closure == "closed"
 
 
 def test_a_stated_slope_gives_what_numerical_differentiation_gives():
