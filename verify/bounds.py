@@ -16,9 +16,10 @@ forming, applying and adding up). Between the two limits no verdict is given: th
 too small to be told from it.
 
 *Propagation.* In the coordinates ``D c`` given by `weights` the symmetric part of every operator here is negative
-semidefinite (the structure identities ``A + A^T = -I - s s^T`` and their like), so the transition of GBT(a >= 1/2),
-zoh and foh is a contraction in the Euclidean norm, and local errors simply add. For the other rules (euler, trapezoid)
-the norms of the products of transitions are computed.
+semidefinite (the structure identities ``A + A^T = -I - s s^T`` and their like), so the transition of GBT(a >= 1/2) and
+of the holds is a contraction in the Euclidean norm, and local errors simply add; under an invariant law the trapezoid
+rule has bilinear's transition. For the other rules (GBT(a < 1/2), trapezoid on LegS), and for measures without such an
+identity (Jacobi windows), the norms of the products of transitions are computed.
 
 Here ``gamma_p = p u / (1 - p u)`` for unit roundoff u. The majorants are evaluated in float64 and inflated by
 `EVALUATION`, which covers their own rounding.
@@ -27,8 +28,10 @@ Here ``gamma_p = p u / (1 - p u)`` for unit roundoff u. The majorants are evalua
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
@@ -56,7 +59,12 @@ SECOND_ORDER = np.array([0.0, 1.0])
 
 GBT = {"euler": 0.0, "bilinear": 0.5, "backward_euler": 1.0}
 """The weight a of the generalized bilinear rules."""
+HOLDS = {"zoh": 0, "foh": 1}
+"""The degree of the polynomial through the last samples, for the rules that are exact for it."""
+DISSIPATIVE = ("legs", "legt", "lmu", "lagt", "fout", "legs_lti")
+"""Measures with a structure identity: ``D A D^-1`` has a negative semidefinite symmetric part."""
 CONTRACTING = ("bilinear", "backward_euler", "zoh", "foh")
+"""Named rules that contract under either law; `contracts` knows the families and the trapezoid rule too."""
 
 SOURCE = "rounding of each step (Higham 2002, ch. 3, 8, 9, 14), added up through the contraction of the exact operator"
 
@@ -65,6 +73,18 @@ def gamma(operations: float, dtype: str) -> float:
     """``p u / (1 - p u)`` for p rounding errors in a row; inf once p u reaches 1."""
     product = operations * ROUNDOFF[dtype]
     return product / (1 - product) if product < 1 else math.inf
+
+
+def gbt_weight(method: str) -> float | None:
+    """The weight a of a generalized bilinear rule, ``gbt(1/3)`` among them; None for another rule."""
+    member = re.fullmatch(r"gbt\(([0-9./]+)\)", method)
+    return GBT.get(method) if member is None else float(Fraction(member[1]))
+
+
+def hold_degree(method: str) -> int | None:
+    """The degree of a hold, ``hold(2)`` among them; None for another rule."""
+    member = re.fullmatch(r"hold\(([0-3])\)", method)
+    return HOLDS.get(method) if member is None else int(member[1])
 
 
 @dataclass(frozen=True)
@@ -106,7 +126,7 @@ def weights(measure: str, parameters: Mapping[str, float], order: int) -> Array:
 class Operator:
     """What the bounds need to know of a case: its exact operator in float64, its rule and its clock.
 
-    Compared by identity, so that what is computed from one can be kept; the oracle hands out one per case.
+    Compared by identity, so that what is computed from one can be kept; the oracle hands out one per case and rule.
 
     Attributes:
         measure: key of the measure.
@@ -115,6 +135,7 @@ class Operator:
         B: (N,) entries.
         method: discretization rule.
         dt: sample spacing, None under the scale law.
+        times: times of the samples under the scale law (zoh: ends of the cells), where they are not evenly spaced.
     """
 
     measure: str
@@ -123,11 +144,38 @@ class Operator:
     B: tuple[float, ...]
     method: str
     dt: float | None
+    times: tuple[float, ...] | None = None
 
     @property
     def order(self) -> int:
         """Number of coefficients N."""
         return len(self.B)
+
+    @property
+    def reach(self) -> int:
+        """How many samples before its own a step reads, where there are so many."""
+        return 1 if self.method == "trapezoid" else hold_degree(self.method) or 0
+
+    @property
+    def contracts(self) -> bool:
+        """Whether no transition makes an error larger, in the weighted norm."""
+        if self.measure not in DISSIPATIVE:
+            return False
+        a = gbt_weight(self.method)
+        if a is not None:
+            return a >= 0.5
+        return hold_degree(self.method) is not None or (self.method == "trapezoid" and self.dt is not None)
+
+    @property
+    def starts_silent(self) -> bool:
+        """Whether state 0 is zero: an invariant law that reads nodes has seen no input at time 0."""
+        return self.dt is not None and self.reach > 0
+
+    def node(self, k: int) -> float:
+        """Time of sample k under the scale law: k, or k + 1 for zoh, unless `times` says otherwise."""
+        if self.times is not None:
+            return self.times[k]
+        return float(k + 1 if hold_degree(self.method) == 0 else k)
 
     @property
     def weights(self) -> Array:
@@ -144,7 +192,8 @@ class Majorant:
     """One step in D-coordinates: local error at most ``gamma (K |c| + kappa |u| + before |u_previous|)``.
 
     K, kappa and before hold the forward version first and the backward version second; ``transition`` and the columns
-    ``inputs``, of u and of u_previous, are the exact step itself, rounded.
+    ``inputs``, of u, of u_previous and so on, are the exact step itself, rounded. Where a step reads more than two
+    samples, ``before`` bounds the effect of all earlier ones by the largest of them.
     """
 
     K: Array
@@ -155,8 +204,8 @@ class Majorant:
 
 
 def majorant(operator: Operator, k: int) -> Majorant:
-    """Majorants of the step that reads sample k (k >= 1 under the scale law; an invariant law has one step for all)."""
-    return _majorant(operator, k if operator.dt is None else 1)
+    """Majorants of the step that reads sample k >= 1; an invariant law has one step for all that read as many."""
+    return _majorant(operator, k if operator.dt is None else max(min(k, operator.reach), 1))
 
 
 @lru_cache(maxsize=1024)
@@ -164,20 +213,29 @@ def _majorant(operator: Operator, k: int) -> Majorant:
     D = operator.weights
     A = np.array(operator.A) * D[:, None] / D[None, :]
     B = np.array(operator.B) * D
-    if operator.method in ("zoh", "foh"):
+    if hold_degree(operator.method) is not None:
         return _exponential(operator, A, B, k)
     order = len(B)
     identity = np.eye(order)
     b = np.zeros(order)
     if operator.method == "trapezoid":
-        if k < 2:  # the projection of the first linear piece: two coefficients of the two samples
-            line = _line(1.0, order)
-            two = np.stack([np.abs(line).sum(axis=1)] * 2) + 1
-            return Majorant(np.zeros((2, order, order)), two, two, np.zeros((order, order)), line)
-        M, R, q, b = identity - A / (2 * k), identity + A / (2 * (k - 1)), B / (2 * k), B / (2 * (k - 1))
+        if operator.dt is None:
+            then, now = operator.node(k - 1), operator.node(k)
+            if then == 0:  # the projection of the first linear piece: two coefficients of the two samples
+                line = _line(1.0, order)
+                two = np.stack([np.abs(line).sum(axis=1)] * 2) + 1
+                return Majorant(np.zeros((2, order, order)), two, two, np.zeros((order, order)), line)
+            d = now - then
+        else:
+            then = now = 1.0
+            d = operator.dt
+        M, R = identity - d * A / (2 * now), identity + d * A / (2 * then)
+        q, b = d * B / (2 * now), d * B / (2 * then)
     else:
-        a = GBT[operator.method]
-        h = 1.0 / k if operator.dt is None else operator.dt
+        a = gbt_weight(operator.method)
+        if a is None:
+            raise ValueError(f"no rounding bound is derived for method {operator.method!r}")
+        h = (operator.node(k) - operator.node(k - 1)) / operator.node(k) if operator.dt is None else operator.dt
         M, R, q = identity - a * h * A, identity + (1 - a) * h * A, h * B
     inverse = identity if operator.method == "euler" else np.linalg.inv(M)
     L, U = scipy.linalg.lu(M, permute_l=True)
@@ -213,26 +271,31 @@ def _exponential(operator: Operator, A: Array, B: Array, k: int) -> Majorant:
     makes ``sqrt(N) tau ||A||`` in all. The input may be formed as ``A^-1 (e^{tau A} - I) B``, excused up to the length
     of the memory; a singular A (FouT of even order) excuses nothing more.
     """
-    order = len(B)
+    order, degree = len(B), min(hold_degree(operator.method) or 0, k)
+    then, now = (operator.node(k - 1), operator.node(k)) if operator.dt is None else (1.0, 1.0)
+    cardinals = _cardinals(operator, k, degree)
     if operator.dt is not None:
         tau = operator.dt
-    elif operator.method == "zoh":
-        tau = math.log1p(1 / k)
+    elif degree == 0:
+        tau = math.log1p((now - then) / then)
     else:
-        tau = math.log(k / (k - 1)) if k > 1 else 0.0
+        tau = math.log(now / then) if then > 0 else 0.0
     block = np.zeros((order + 1, order + 1))
     block[:order, :order], block[:order, order] = tau * A, tau * B
     full = scipy.linalg.expm(block)
     G, drives = full[:order, :order], np.stack([full[:order, order], np.zeros(order)], axis=1)
     if operator.dt is None:
         drives[:, 0] = (np.eye(order) - G)[:, 0]
-        if operator.method == "foh":
-            drives = _line(float(k), order) - G @ _line(float(k), order, k - 1.0)
+        if degree == 1:
+            d = now - then
+            drives = _line(now / d, order) - G @ _line(now / d, order, then / d)
+        elif degree > 1:
+            drives = _last_cell(cardinals, then, now, order)
     g = np.abs(drives[:, 0])
     stiffness = tau * float(np.linalg.norm(A))
     if operator.dt is None:
         # The held piece is added and its transition subtracted: e_0, or e_0 and e_1 for a line, on either side of G.
-        piece = np.eye(order)[: 1 if operator.method == "zoh" else 2].sum(axis=0)
+        piece = np.eye(order)[: degree + 1].sum(axis=0)
         g = piece + np.abs(G) @ piece
         drive = 4.0
     else:
@@ -241,14 +304,95 @@ def _exponential(operator: Operator, A: Array, B: Array, k: int) -> Majorant:
         drive = max(tau, reach) * float(np.linalg.norm(B))
     # First order in a relative change of the entries of A: ``int e^{(tau-s)A} |dA| |e^{sA} c| ds``, its integrand taken
     # at both ends. gamma_p multiplies everything later; the exponential has its own count, hence the quotient.
-    own = EXPONENTIAL_OPERATIONS / (6 * order + 24) * tau * np.abs(A)
-    coarse = math.sqrt(order) * (1 + stiffness)
+    swell = 1.0 if operator.measure in DISSIPATIVE else _swell(A, tau) ** 2
+    own = EXPONENTIAL_OPERATIONS / (6 * order + 24) * tau * np.abs(A) * swell
+    coarse = math.sqrt(order) * (1 + stiffness) * swell
     held = piece if operator.dt is None else g
     K = np.stack([np.abs(G) + own @ (np.eye(order) + np.abs(G)), np.abs(G) + coarse * np.eye(order)])
-    kappa = np.stack([g + own @ (held + g), g + coarse * drive / math.sqrt(order)])
-    K[1], kappa[1] = np.maximum(K[0], K[1]), np.maximum(kappa[0], kappa[1])
-    before = kappa if operator.method == "foh" else np.zeros_like(kappa)
-    return Majorant(K, kappa, before, G, drives)
+    K[1] = np.maximum(K[0], K[1])
+
+    def column(g: Array, held: Array, drive: float) -> Array:
+        both = np.stack([g + own @ (held + g), g + coarse * drive / math.sqrt(order)])
+        return np.stack([both[0], np.maximum(both[0], both[1])])
+
+    if degree == 0:
+        kappa = column(g, held, drive)
+        return Majorant(K, kappa, np.zeros_like(kappa), G, drives)
+    if operator.dt is None:
+        # The piece through the samples is bounded on its cell by them times the sizes of the cardinal polynomials.
+        columns = [size * column(g, held, drive) for size in _bernstein(cardinals)]
+        if degree > 1 or operator.times is not None:
+            # Backward: ``p' + G (c - p)`` with the piece continued over all of [0, t], in powers of the time.
+            for i, size in enumerate(_continued([operator.node(k - j) for j in range(degree + 1)])):
+                columns[i][1] = np.maximum(columns[i][1], size * g)
+    else:
+        # Column i is formed as ``sum_j l_ij W_j`` from the responses W_j to ``x^j``, x in [0, 1] on the cell.
+        responses = _responses(tau * A, tau * B, degree)
+        drives = responses @ cardinals.T
+        sizes = np.abs(responses) @ np.abs(cardinals).T
+        gains = np.abs(cardinals).sum(axis=1)
+        columns = [column(sizes[:, i], sizes[:, i], drive * gains[i]) for i in range(degree + 1)]
+    return Majorant(K, columns[0], np.sum(columns[1:], axis=0), G, drives)
+
+
+def _cardinals(operator: Operator, k: int, degree: int) -> Array:
+    """(degree + 1, degree + 1) rows ``l_i``: ``sum_j l_ij x^j`` is 1 at node k - i and 0 at the others read.
+
+    x runs from 0 to 1 on the cell, so the nodes are 1, 0 and, evenly spaced, -1, -2.
+    """
+    nodes = [1.0, *(-float(i) for i in range(degree))]
+    if operator.times is not None and degree:
+        now, then = operator.times[k], operator.times[k - 1]
+        nodes = [(operator.times[k - i] - then) / (now - then) for i in range(degree + 1)]
+    return np.asarray(np.linalg.inv(np.vander(nodes[: degree + 1], increasing=True)).T)
+
+
+def _bernstein(cardinals: Array) -> Array:
+    """Bounds on ``max |l_i(x)|`` over [0, 1]: the largest Bernstein coefficient (a positive basis that sums to 1)."""
+    degree = len(cardinals) - 1
+    change = np.array([[math.comb(i, j) / math.comb(degree, j) for j in range(degree + 1)] for i in range(degree + 1)])
+    return np.asarray(np.abs(cardinals @ change.T).max(axis=1))
+
+
+def _swell(A: Array, tau: float) -> float:
+    """A bound on ``||e^{sA}||`` over ``0 <= s <= tau``: on a grid, and by the logarithmic norm between its points."""
+    cells = 16
+    rate = max(float(np.linalg.eigvalsh((A + A.T) / 2)[-1]), 0.0)
+    short = scipy.linalg.expm(A * (tau / cells))
+    power, largest = np.eye(len(A)), 1.0
+    for _ in range(cells):
+        power = short @ power
+        largest = max(largest, float(np.linalg.norm(power, 2)))
+    return largest * math.exp(min(rate * tau / cells, 700.0))
+
+
+def _continued(nodes: Sequence[float]) -> list[float]:
+    """Sizes on [0, nodes[0]] of the cardinal polynomials as sums of powers of the time, every term taken positive."""
+    return [
+        math.prod((nodes[0] + other) / abs(node - other) for j, other in enumerate(nodes) if j != i)
+        for i, node in enumerate(nodes)
+    ]
+
+
+def _responses(A: Array, B: Array, degree: int) -> Array:
+    """(N, degree + 1) columns ``int_0^1 e^{(1 - x) A} B x^j dx``, from one exponential (Van Loan 1978)."""
+    order = len(B)
+    block = np.zeros((order + degree + 1, order + degree + 1))
+    block[:order, :order], block[:order, order] = A, B
+    for j in range(degree):
+        block[order + j, order + j + 1] = 1.0
+    columns = scipy.linalg.expm(block)[:order, order:]
+    return np.asarray(columns * np.array([math.factorial(j) for j in range(degree + 1)]))
+
+
+def _last_cell(cardinals: Array, then: float, now: float, order: int) -> Array:
+    """(N, degree + 1) LegS projections at ``now`` of the cardinals on the last cell alone, by exact quadrature."""
+    nodes, mass = np.polynomial.legendre.leggauss((order + len(cardinals)) // 2 + 1)
+    x = (nodes + 1) / 2
+    values = np.vander(x, len(cardinals), increasing=True) @ cardinals.T
+    y = 2 * (then + (now - then) * x) / now - 1
+    basis = np.polynomial.legendre.legvander(y, order - 1) * np.sqrt(2.0 * np.arange(order) + 1)
+    return np.asarray(basis.T @ (values * (mass / 2)[:, None]) * (now - then) / now)
 
 
 def floor(operator: Operator, dtype: str) -> float:
@@ -301,12 +445,14 @@ def scan_limits(operator: Operator, samples: Sequence[float], states: Array, dty
     earlier = np.concatenate([np.zeros((1, operator.order)), np.abs(states[:-1] * D)])
     with np.errstate(over="ignore", invalid="ignore"):
         majorants = np.einsum("ksij,kj->ksi", K, earlier) + kappa * signal[:, None, None]
-        majorants += before * np.concatenate([[0.0], signal[:-1]])[:, None, None]
+        majorants += before * _earlier(signal, operator.reach)[:, None, None]
         own = gammas * (norm(majorants) + sizes[:, None]) + smallest * (1 + amplification)
         if operator.dt is None:  # a copy of the first sample, in the target's precision
             own[0] = gammas * signal[0] * float(D[0]) + smallest
+        elif operator.starts_silent:
+            own[0] = smallest
         growth = gammas * amplification
-        reach = None if operator.method in CONTRACTING else _reach(operator, length)
+        reach = None if operator.contracts else _reach(operator, length)
         errors, bounds, added = np.zeros(2), np.zeros((length, 2)), np.zeros((length, 2))
         for k in range(length):
             added[k] = own[k] + growth[k] * errors
@@ -315,15 +461,29 @@ def scan_limits(operator: Operator, samples: Sequence[float], states: Array, dty
     return _limits(bounds, sizes, dtype, len(D))
 
 
+def forget() -> None:
+    """Drop all steps that are kept: at large orders those of a scale law, one for each sample, fill gigabytes."""
+    for kept in (_majorant, _steps, _reach):
+        kept.cache_clear()
+
+
+def _earlier(signal: Array, reach: int) -> Array:
+    """(L,) largest of the samples before each that its step reads."""
+    largest = np.zeros_like(signal)
+    for back in range(1, max(reach, 1) + 1):
+        largest[back:] = np.maximum(largest[back:], signal[:-back])
+    return largest
+
+
 @lru_cache(maxsize=16)
 def _steps(operator: Operator, length: int) -> tuple[Array, Array, Array, Array]:
     """Majorants of a scan's steps, stacked: K (L, 2, N, N), kappa and before (L, 2, N), the norms of K (L, 2)."""
-    if operator.dt is not None:
+    if operator.dt is not None and operator.reach < 2:
         step = majorant(operator, 1)
         norms = np.linalg.norm(step.K, axis=(1, 2))
         parts = (step.K, step.kappa, step.before, norms)
         return tuple(np.broadcast_to(part, (length, *part.shape)) for part in parts)  # type: ignore[return-value]
-    # State 0 is a copy of the first sample: its step is not used.
+    # State 0 is a copy of the first sample, or zero: its step is not used.
     steps = [majorant(operator, max(k, 1)) for k in range(length)]
     K = np.stack([step.K for step in steps])
     return (
@@ -365,6 +525,8 @@ def _norms(stack: Array) -> Array:
 def jacobian_limits(operator: Operator, length: int, dtype: str) -> Limits:
     """Limits on the D-weighted error of each column of d last state / d samples, for a contracting rule.
 
+    Rules that read at most two samples in a step.
+
     Forward mode and finite differences run the recurrence on unit impulses: their local errors are those of a scan.
     Reverse mode multiplies the rows of the transition to the end by the same discrete matrices, transposed, which
     contract as well, and then by the injected column. What was lost in forming those matrices acts on a column alike in
@@ -380,15 +542,17 @@ def jacobian_limits(operator: Operator, length: int, dtype: str) -> Limits:
     """
     order, D = operator.order, operator.weights
     gammas, smallest = operator.gammas(dtype), floor(operator, dtype)
-    first = 1 if operator.dt is None else 0
+    if not operator.contracts or operator.reach > 1:
+        raise ValueError(f"no rounding bound is derived for reverse mode through {operator.method!r}")
+    first = 1 if operator.dt is None or operator.starts_silent else 0
     steps = [majorant(operator, k) if k >= first else None for k in range(length)]
     injected = np.zeros((length, order))
     start = np.zeros(order)
-    start[0] = D[0]
+    start[0] = 0.0 if operator.starts_silent else D[0]
     columns, errors = np.zeros((order, 0)), np.zeros((0, 2))
     for k, step in enumerate(steps):
         if step is None:
-            columns, errors, injected[k] = start[:, None], np.array([gammas * D[0]]) + smallest, start
+            columns, errors, injected[k] = start[:, None], np.array([gammas * start[0]]) + smallest, start
             continue
         sizes = np.stack([norm((K @ np.abs(columns)).T) for K in step.K], axis=1)
         amplification = np.linalg.norm(step.K, axis=(1, 2)) * SECOND_ORDER
@@ -434,6 +598,8 @@ def entry_limits(
     Backward: a unitary similarity, such as the eigendecomposition of the normal part, loses ``gamma_{8N}`` of the norm
     (LAPACK Users' Guide, 3rd ed., section 4.7, with ``p(n) = 8n``).
 
+    Entries of the other measures are sums that cancel; theirs are judged by the backward limit alone.
+
     Returns:
         Limits of A (N, N) and of B (N,).
     """
@@ -450,6 +616,9 @@ def entry_limits(
     forward_A, forward_B = entries * u * np.abs(A), operations * 2 * u * np.abs(B)
     loss = gamma(8 * order, dtype)
     source = "entries evaluated from their formula (Higham 2002, lemma 3.1); LAPACK Users' Guide 4.7 for factored forms"
+    if measure not in DISSIPATIVE:
+        A_loss, B_loss = (np.full(part.shape, loss * np.linalg.norm(part)) for part in (A, B))
+        return Limits(A_loss, A_loss, source), Limits(B_loss, B_loss, source)
     return (
         Limits(forward_A, np.maximum(forward_A, loss * np.linalg.norm(A)), source),
         Limits(forward_B, np.maximum(forward_B, loss * np.linalg.norm(B)), source),

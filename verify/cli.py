@@ -22,6 +22,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+vectors = typer.Typer(help="Portable test vectors, for implementations in any language.", no_args_is_help=True)
+app.add_typer(vectors, name="vectors")
+
 USAGE = 2
 
 
@@ -79,11 +82,11 @@ def _main(
     pass
 
 
-def _integers(text: str) -> list[int]:
+def _integers(text: str, option: str = "--orders") -> list[int]:
     try:
         return [int(part) for part in text.split(",") if part.strip()]
     except ValueError:
-        _fail(f"--orders is {text!r}; accepted: integers with commas, such as 4,8,16")
+        _fail(f"{option} is {text!r}; accepted: integers with commas, such as 4,8,16")
 
 
 def _words(text: str | None) -> list[str] | None:
@@ -306,6 +309,139 @@ def report(
 
 
 @app.command()
+def budget(
+    target: Annotated[str, typer.Argument(help="package.module:attr, path/to/file.py:attr, or an adapter's name.")],
+    measure: Measure = "legs",
+    signal: Annotated[
+        str, typer.Option(help="wave, chirp, front, runge, corner, cubic or constant, drawn on the window.")
+    ] = "wave",
+    orders: Orders = "4,8,16",
+    lengths: Annotated[str, typer.Option(help="Numbers of samples, with commas.")] = "50,200,800",
+    dtypes: Annotated[str, typer.Option(help="Arithmetics, with commas.")] = "float32,float64",
+    method: Method = "bilinear",
+    time: Annotated[
+        str | None, typer.Option(help="When the state is read (default 1 for legs, else two windows).")
+    ] = None,
+    dt: Annotated[
+        float | None, typer.Option(help="Sample spacing, instead of a time, for a target with a step of its own.")
+    ] = None,
+    theta: Annotated[str | None, typer.Option(help="Window length of legt, lmu, fout (default 1).")] = None,
+    alpha: Annotated[str | None, typer.Option(help="Exponent of lagt (default 0).")] = None,
+    beta: Annotated[str | None, typer.Option(help="Tilt of lagt (default 1).")] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds per call.")] = 60.0,
+    memory_limit: Annotated[str, typer.Option(help="Memory the target may hold, such as 2GiB.")] = "2GiB",
+    target_arg: Annotated[list[str] | None, typer.Option(help="KEY=VALUE passed on to the target; repeatable.")] = None,
+    json_: Annotated[Path | None, typer.Option("--json", help="Write the budgets as JSON.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write one page with the picture.")] = None,
+    progress: Annotated[bool, typer.Option(help="Show progress.")] = True,
+) -> None:
+    """Say where an error comes from: truncation, closure, discretization, rounding, each against its own truth."""
+    from verify import budget_console, budgeting, console, outputs  # noqa: PLC0415
+
+    if timeout <= 0:
+        _fail(f"--timeout is {timeout}; accepted: seconds above 0")
+    with console.progress(progress) as show:
+        try:
+            found = budgeting.error_budgets(
+                target, measure, signal=signal, orders=_integers(orders), lengths=_integers(lengths, "--lengths"),
+                dtypes=_words(dtypes) or [], method=method, time=time, dt=dt, theta=theta, alpha=alpha, beta=beta,
+                target_arg=_keywords(target_arg or []), timeout=timeout, memory_limit=_bytes(memory_limit),
+                progress=show,
+            )  # fmt: skip
+        except ValueError as error:
+            _fail(str(error))
+    record = found.to_json()
+    if json_ is not None:
+        try:
+            outputs.write_json(json_, record)
+        except OSError as error:
+            _fail(f"--json: cannot write {json_}: {error.strerror or error}")
+    if html is not None:
+        try:
+            from verify.report.budget_page import write_budgets  # noqa: PLC0415
+
+            write_budgets(html, record)
+        except ImportError as error:
+            _fail(f"the page needs {error.name}: pip install 'hippo-verify[report]'")
+        except OSError as error:
+            _fail(f"--html: cannot write {html}: {error.strerror or error}")
+    budget_console.show_budgets(found)
+    raise typer.Exit(found.exit_code)
+
+
+@vectors.command("export")
+def export_vectors(
+    output: Annotated[Path, typer.Option(dir_okay=False, help=".json, or .jsonl for JSON Lines; .xz compresses.")],
+    extent: Annotated[
+        str, typer.Option("--set", help="quick (seconds) or frozen (minutes, the whole corpus).")
+    ] = "quick",
+    measures: Annotated[str | None, typer.Option(help="Keep these measures, with commas.")] = None,
+    orders: Annotated[str | None, typer.Option(help="Keep these numbers of coefficients, with commas.")] = None,
+    kinds: Annotated[
+        str | None, typer.Option(help="Keep these: matrices, scan, step, reconstruct, gradient, projection.")
+    ] = None,
+    lines: Annotated[bool, typer.Option("--lines", help="JSON Lines: a header, then a vector on each line.")] = False,
+    jobs: Annotated[int, typer.Option(help="Processes; 0: as many as cores. The bytes do not depend on it.")] = 0,
+    progress: Annotated[bool, typer.Option(help="Show progress.")] = True,
+) -> None:
+    """Write certified test vectors: inputs as hex floats, answers with a radius."""
+    import os  # noqa: PLC0415
+
+    from verify import console  # noqa: PLC0415
+    from verify.vectors import documents  # noqa: PLC0415
+
+    try:
+        with console.progress(progress) as show:
+            written = documents.export(
+                output, extent, measures=_words(measures), orders=None if orders is None else _integers(orders),
+                kinds=_words(kinds), lines=lines, jobs=jobs or os.cpu_count() or 1,
+                progress=lambda done, total: show("vectors", done, total),
+            )  # fmt: skip
+    except LookupError as error:
+        _fail(f"nothing was selected: {error.args[0]}", 4)
+    except ValueError as error:
+        _fail(str(error))
+    except OSError as error:
+        _fail(f"--output: cannot write {output}: {error.strerror or error}")
+    except KeyboardInterrupt:
+        _fail(f"stopped; {output} was not touched", 130)
+    typer.echo(
+        f"{output}: {written.vectors:,} vectors, {written.numbers:,} certified numbers, {written.size:,} bytes\n"
+        f"sha256 of the document: {written.checksum}"
+    )
+
+
+@vectors.command("check")
+def check_vectors(
+    answers: Annotated[Path, typer.Argument(dir_okay=False, help="Answers file, JSON or JSON Lines.")],
+    against: Annotated[
+        Path | None, typer.Option("--vectors", dir_okay=False, help="The vectors it answers (default: the quick set).")
+    ] = None,
+    max_unsupported: Annotated[
+        int | None, typer.Option(min=0, help="Fail if more vectors than this are listed as unsupported.")
+    ] = None,
+    json_: Annotated[Path | None, typer.Option("--json", help="Write the result as JSON.")] = None,
+    junit_xml: Annotated[Path | None, typer.Option(help="Write JUnit XML.")] = None,
+    sarif: Annotated[Path | None, typer.Option(help="Write SARIF 2.1.0.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write a Markdown summary.")] = None,
+    progress: Annotated[bool, typer.Option(help="Show progress.")] = True,
+) -> None:
+    """Judge what a program answered, and name what is wrong."""
+    from verify import console, outputs  # noqa: PLC0415
+    from verify.vectors import checking  # noqa: PLC0415
+
+    try:
+        with console.progress(progress) as show:
+            report = checking.check(answers, against, max_unsupported=max_unsupported, progress=show)
+    except ValueError as error:
+        _fail(str(error))
+    _write(report, {"json": json_, "markdown": markdown}, outputs.WRITERS)
+    _write(checking.by_id(report), {"junit-xml": junit_xml, "sarif": sarif}, outputs.WRITERS)
+    console.show_check(report)
+    raise typer.Exit(report.exit_code)
+
+
+@app.command()
 def targets(json_: JsonFlag = False) -> None:
     """List the implementations we know."""
     from verify.adapters import ADAPTERS  # noqa: PLC0415
@@ -329,13 +465,15 @@ def checks(json_: JsonFlag = False) -> None:
 
 @app.command()
 def measures(json_: JsonFlag = False) -> None:
-    """List the measures that can be checked."""
+    """List the measures of the reference, and which of them targets can be checked against."""
+    from verify.campaign import PARAMETERS  # noqa: PLC0415
     from verify.oracle import known_measures  # noqa: PLC0415
 
-    rows = known_measures()
+    rows = [{**row, "checked": row["key"] in PARAMETERS} for row in known_measures()]
     _list(
         rows, json_,
         lambda row: f"{row['key']:<10} {row['time_law']:<10} {row['closure']:<7} "
+        + ("" if row["checked"] else "reference and vectors only; ")
         + ", ".join(f"{name} (default {value})" for name, value in row["parameters"].items()),
     )  # fmt: skip
 

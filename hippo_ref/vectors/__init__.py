@@ -1,0 +1,1 @@
+"""Certified test vectors for implementations in any language."""

@@ -1,0 +1,1 @@
+"""Portable test vectors: exported for implementations in any language, and a judge of what they answer."""
