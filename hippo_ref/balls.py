@@ -6,20 +6,23 @@ proved here needs no second run. Nothing of ``precision.settle`` is used: the tw
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from flint import arb, ctx, fmpq
+from flint import acb, arb, ctx, fmpq
 from mpmath import libmp, mp, mpf
 
 from hippo_ref.precision import PrecisionError, bits_for
 
 Balls: TypeAlias = list[arb]
+Signal: TypeAlias = Callable[..., Any]
 
 _FIRST_GUARD = 32
 _LAST_GUARD = 1 << 14
+_PATIENCE = 1 << 9
 # A row much smaller than what it was made from (2^-32 of it) may be an exact zero: it is judged against its inputs.
 _SMALLEST_ROW = 32
 
@@ -40,6 +43,22 @@ def ball(value: Fraction | mpf | int) -> arb:
     if isinstance(value, Fraction):
         return arb(fmpq(value.numerator, value.denominator))
     return arb(value)
+
+
+def holomorphic(f: Signal) -> Callable[[acb, bool], acb]:
+    """The signal as a function of ``(z, analytic)``, whichever way it was written.
+
+    It takes the flag if its second parameter must be given or is called ``analytic``, as for python-flint's
+    ``acb.integral``: with the flag set it must not be finite where it is not holomorphic.
+    """
+    try:
+        parameters = list(inspect.signature(f).parameters.values())
+    except (TypeError, ValueError):
+        parameters = []
+    taken = [one for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+    if len(taken) > 1 and (taken[1].default is inspect.Parameter.empty or taken[1].name == "analytic"):
+        return lambda z, analytic: acb(f(z, analytic))
+    return lambda z, _: acb(f(z))
 
 
 def midpoint(value: arb) -> mpf:
@@ -72,6 +91,8 @@ def wide(rows: Sequence[Sequence[arb]], bits: int, floor: arb) -> arb | None:
     A row smaller than ``2^-32`` of ``floor`` (an upper bound on its inputs) is judged against that.
     """
     worst = None
+    if not floor.is_finite():
+        return arb("inf")
     least = floor.abs_upper() * arb(2) ** -_SMALLEST_ROW
     for row in rows:
         if not all(value.is_finite() for value in row):
@@ -116,6 +137,11 @@ def reach(
                 rows = compute()
                 excess = wide(rows, target, floor())
             except ZeroDivisionError:
+                excess = arb("inf")
+            except PrecisionError:
+                # Too wide for a step on the way: more bits may do, unless many of them did not.
+                if spare >= _PATIENCE:
+                    raise
                 excess = arb("inf")
             if excess is None:
                 return rows

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from mpmath import mp, mpf
 
-from hippo_ref.measures import Measure
+from hippo_ref.measures import Measure, is_published
 from hippo_ref.orthogonal import gauss_legendre, legendre_scales, shifted_legendre
 from hippo_ref.precision import Vector, as_mpf, bits_for, integer, rounded, working_bits
 from hippo_ref.systems import System, as_matrices
@@ -146,7 +146,7 @@ def published(m: Measure, order: int, bits: int) -> tuple[list[Vector], Vector]:
     Raises:
         ValueError: no formula is published for this measure's key.
     """
-    if m.key not in CLOSED_FORMS:
+    if m.key not in CLOSED_FORMS or not is_published(m):
         raise ValueError(f"no published system for measure {m.key!r}; use derive, or one of {', '.join(CLOSED_FORMS)}")
     # Sums of at most two terms and no cancellation beyond (1 + alpha) or (1 - alpha) near 0, which their exact
     # Fractions bound; the change of basis of a Jacobi window is conditioned by a power of N, its sums are alternating.

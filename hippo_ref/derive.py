@@ -84,7 +84,7 @@ def _solve_unit_lower(M: list[list[Entry]], rows: list[list[Entry]]) -> list[lis
 def _one_kind(g: Generators) -> Generators:
     """Fractions throughout, or mpf throughout: the two do not mix in arithmetic."""
     rebuilding = g.rebuilding or ()
-    ends = chain.from_iterable((*end.values, end.flux) for end in g.ends)
+    ends = chain.from_iterable((*end.values, end.flux, end.rebuilt) for end in g.ends)
     entries = chain(*g.gram, *g.drift, *rebuilding, g.now, ends, (g.inflow,))
     if all(isinstance(entry, Fraction) for entry in entries):
         return g
@@ -94,7 +94,7 @@ def _one_kind(g: Generators) -> Generators:
         drift=[[as_mpf(entry) for entry in row] for row in g.drift],
         now=[as_mpf(entry) for entry in g.now],
         inflow=as_mpf(g.inflow),
-        ends=[End([as_mpf(entry) for entry in end.values], as_mpf(end.flux)) for end in g.ends],
+        ends=[End([as_mpf(entry) for entry in end.values], as_mpf(end.flux), as_mpf(end.rebuilt)) for end in g.ends],
         rebuilding=g.rebuilding and [[as_mpf(entry) for entry in row] for row in g.rebuilding],
     )
 
@@ -108,8 +108,8 @@ def _read_out(g: Generators, M: list[list[Entry]], norms: list[Entry], end: End)
     """(N,) factors of the value at an end as the closure rebuilds it, ``sum_k x_k readout_k``."""
     if g.rebuilding is None:
         return [value / norm for value, norm in zip(_column(M, end.values), norms, strict=True)]
-    # The polynomial with the same N integrals: expand it in the basis that is orthogonal under the uniform measure,
-    # psi = L^-1 phi, whose coefficients come from x = int F pi by the same change of basis.
+    # The polynomial with the same N integrals: expand it in the basis that is orthogonal under the envelope of the
+    # kernels, psi = L^-1 phi, whose coefficients come from x = int F pi by the same change of basis.
     L, uniform = gram_schmidt([list(row) for row in g.rebuilding])
     weights = [value / norm for value, norm in zip(_column(L, end.values), uniform, strict=True)]
     connection = _solve_unit_lower(L, [[*row, *[0] * (len(M) - len(row))] for row in M])
@@ -137,7 +137,8 @@ def _orthogonal_system(m: Measure, order: int) -> OrthogonalSystem:
         for n, value in enumerate(_column(M, end.values)):
             if value:
                 crossing = end.flux * value
-                R[n] = [entry + share * crossing * factor for entry, factor in zip(R[n], readout, strict=True)]
+                past = share * crossing * end.rebuilt
+                R[n] = [entry + past * factor for entry, factor in zip(R[n], readout, strict=True)]
                 if g.closure == "average":
                     b[n] = b[n] - crossing
     return OrthogonalSystem(R, b, norms, g.closure, tuple(g.dropped))

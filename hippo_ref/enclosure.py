@@ -15,23 +15,19 @@ kernels' own decay.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, TypeAlias
 
 from flint import acb, arb, ctx
 from mpmath import mpf
 
-from hippo_ref.balls import Balls, ball, largest, reach, widened
+from hippo_ref.balls import Balls, Signal, ball, holomorphic, largest, reach, widened
 from hippo_ref.kernels import Box, Kernel, kernel_of
 from hippo_ref.measures import Measure
-from hippo_ref.precision import PrecisionError, exact, exact_sequence, integer
-
-Signal: TypeAlias = Callable[..., Any]
+from hippo_ref.precision import PrecisionError, exact, exact_sequence, integer, rational
 
 # Ellipses tried on each panel, narrow ones for signals with singularities nearby, wide ones for entire signals.
 _ELLIPSES = tuple(Fraction(n, 16) for n in (18, 20, 24, 28, 32, 40, 52, 64, 88, 128, 192, 288, 448))
@@ -39,27 +35,6 @@ _DEEPEST = 60
 _MOST_PANELS = 3000
 _FIRST_PANEL = 4
 _COVER = 8
-
-
-class _Holomorphic:
-    """The signal as ``acb -> acb`` that is finite only where it is holomorphic."""
-
-    def __init__(self, f: Signal) -> None:
-        self.f, self.flagged = f, _takes_flag(f)
-
-    def __call__(self, z: acb, analytic: bool) -> acb:
-        value = self.f(z, analytic) if self.flagged else self.f(z)
-        return value if isinstance(value, acb) else acb(value)
-
-
-def _takes_flag(f: Signal) -> bool:
-    """Whether f is a function of ``(z, analytic)``, as python-flint's ``acb.integral`` has it."""
-    try:
-        parameters = inspect.signature(f).parameters.values()
-    except (TypeError, ValueError):
-        return False
-    needed = [p for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    return len(needed) == 2
 
 
 @dataclass(frozen=True)
@@ -118,7 +93,12 @@ def enclose(
     breaks = exact_sequence(points, "points")
     start = None if since is None else exact(since, "since")
     promise = None if growth is None else Growth(exact(growth[0], "growth size"), exact(growth[1], "growth rate"))
-    kernel, signal = kernel_of(m), _Holomorphic(f)
+    if promise is not None and (m.finite or start is not None or promise.size < 0):
+        raise ValueError(
+            "growth=(size, rate), size >= 0, is a promise about an infinite window without since; got growth = "
+            f"{growth!r}, since = {since!r}, measure {m.key!r}"
+        )
+    kernel, signal = kernel_of(m), holomorphic(f)
     sizes: list[arb] = [arb(0)]
 
     def compute() -> list[Balls]:
@@ -127,6 +107,8 @@ def enclose(
         sizes.append(work.size)
         return [work.total]
 
+    if start is not None and rational(start, "since") >= rational(now, "t"):
+        return [arb(0)] * order  # the window has not begun
     # The ball recurrences of the kernels widen by (1 + sqrt 2) per degree: 1.3 bits.
     guard = 3 * order // 2
     return reach(compute, digits, f"enclose({m.key}, order={order})", guard=guard, floor=lambda: sizes[-1])[0]
@@ -158,12 +140,9 @@ def enclose_values(m: Measure, coefficients: Iterable[object], fractions: Iterab
 
     def compute() -> list[Balls]:
         factors = [ball(value) for value in c]
-        rows = []
-        for fraction in where:
-            row = [x * g for x, g in zip(factors, kernel.basis(len(c), ball(fraction)), strict=True)]
-            terms.append(largest([terms[-1], *row]))
-            rows.append([sum(row, arb(0))])
-        return rows
+        rows = [[x * g for x, g in zip(factors, kernel.basis(len(c), ball(y)), strict=True)] for y in where]
+        terms.append(largest([term for row in rows for term in row]))
+        return [[sum(row, arb(0))] for row in rows]
 
     guard = 3 * len(c) // 2
     rows = reach(compute, digits, f"enclose_values({m.key})", guard=guard, floor=lambda: terms[-1])
@@ -181,7 +160,7 @@ def _rule(degree: int, bits: int) -> tuple[tuple[arb, arb], ...]:
 class _Quadrature:
     """The integral of one signal against all kernels, at the current ball precision."""
 
-    def __init__(self, key: str, kernel: Kernel, f: _Holomorphic, t: arb, order: int) -> None:
+    def __init__(self, key: str, kernel: Kernel, f: Callable[[acb, bool], acb], t: arb, order: int) -> None:
         self.key, self.kernel, self.f, self.t, self.order = key, kernel, f, t, order
         self.total: Balls = [arb(0)] * order
         self.size = arb(0)
@@ -212,7 +191,12 @@ class _Quadrature:
         for _ in range(_MOST_PANELS):
             self._panels([end, end + width])
             end += width
-            bound, rate = self._past(end, growth)
+            bound, rate = self._past(growth)
+            if abs(self._signal(end)).abs_lower() > bound * (rate * end).exp():
+                raise ValueError(
+                    f"growth = ({bound.str(3, radius=False)}, {rate.str(3, radius=False)}) does not bound f: at age "
+                    f"{end.str(5, radius=False)} it is {self._signal(end).str(3, radius=False)}"
+                )
             rest = self.kernel.tail(self.order, end, rate)
             if rest is not None:
                 rest = [bound * value for value in rest]
@@ -224,8 +208,8 @@ class _Quadrature:
             f"enclose({self.key}): the infinite window still contributes at age {end.str(5, radius=False)}"
         )
 
-    def _past(self, end: arb, growth: Growth | None) -> tuple[arb, arb]:
-        """``(C, r)`` with ``|f| <= C e^{r u}`` at all ages beyond ``end``."""
+    def _past(self, growth: Growth | None) -> tuple[arb, arb]:
+        """``(C, r)`` with ``|f| <= C e^{r u}`` at all ages."""
         if growth is not None:
             return ball(growth.size), ball(growth.rate)
         everything = self.f(acb(arb(0, arb("inf"))), False)
@@ -273,7 +257,7 @@ class _Quadrature:
             if not worst.is_finite():
                 break
             # As small as what the panel itself can contribute, times the working precision.
-            goal = (largest([here, self.size]) * half).abs_upper() + arb(2) ** (-4 * ctx.prec)
+            goal = (largest([here, self.size]) * half).abs_upper() + worst * arb(2) ** (-4 * ctx.prec)
             excess = (worst / goal).log() / arb(2).log() + ctx.prec
             degree = max(2, int((excess / (2 * ratio.log() / arb(2).log())).abs_upper().ceil().unique_fmpz() or 2))
             if excess < 0:
@@ -320,18 +304,23 @@ class _Quadrature:
             terms = [value * k for k in self.kernel.values(self.order, v)]
             sums = [s + term for s, term in zip(sums, terms, strict=True)]
             sizes += largest(terms)
-        self._witness(a, b, degree, widened(sums[0], errors[0]), errors[0])
-        self.total = [total + widened(s, e) for total, s, e in zip(self.total, sums, errors, strict=True)]
+        found = [widened(s, e) for s, e in zip(sums, errors, strict=True)]
+        self._witness(a, b, degree, found[:2], errors[:2])
+        self.total = [total + value for total, value in zip(self.total, found, strict=True)]
         self.size += sizes
 
-    def _witness(self, a: arb, b: arb, degree: int, found: arb, error: arb) -> None:
-        """Coefficient 0 once more with another rule: a function that is not what it claims is caught by the gap."""
+    def _witness(self, a: arb, b: arb, degree: int, found: Balls, errors: Balls) -> None:
+        """The first two coefficients by another rule: a function that is not what it claims is caught by the gap.
+
+        Two of them, so that neither an even nor an odd singularity at the middle of a panel cancels.
+        """
         centre, half = (a + b) / 2, (b - a) / 2
-        again = arb(0)
+        again = [arb(0)] * len(found)
         for node, weight in _rule(degree + 3, ctx.prec):
             v = centre + half * node
-            again += half * weight * self._signal(v) * self.kernel.values(1, v)[0]
-        if not found.overlaps(widened(again, error)):
+            value = half * weight * self._signal(v)
+            again = [x + value * k for x, k in zip(again, self.kernel.values(len(found), v), strict=True)]
+        if not all(x.overlaps(widened(y, e)) for x, y, e in zip(found, again, errors, strict=True)):
             where = self.kernel.time(acb(centre), self.t).real.str(8, radius=False)
             raise ValueError(
                 f"f is not holomorphic near x = {where} although it returned finite balls there: two rules that must "

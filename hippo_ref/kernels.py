@@ -14,8 +14,8 @@ from types import MappingProxyType
 
 from flint import acb, arb
 
-from hippo_ref.balls import Balls, ball
-from hippo_ref.measures import Measure
+from hippo_ref.balls import Balls, ball, largest
+from hippo_ref.measures import Measure, is_published
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def _ellipse(box: Box) -> arb:
         _joukowski(((z - 1) ** 2 + up * up).sqrt(), ((z + 1) ** 2 + up * up).sqrt())
         for z in (2 * edge - 1 for edge in box.corner())
     ]
-    return arb(max(value.abs_upper() for value in sums))
+    return arb(largest(sums))
 
 
 def _powers(order: int, rho: arb) -> Balls:
@@ -201,11 +201,12 @@ class _Warped(_Past):
 
 class _Laguerre(_Past):
     def _scales(self, order: int) -> Balls:
-        alpha, beta = ball(self.parameters["alpha"]), ball(self.parameters["beta"])
-        zeta = (1 - alpha).gamma() * beta ** (alpha - 1)
-        squares = [(1 + alpha).gamma() * zeta]
+        # 1 - alpha and n + alpha exactly: alpha may be a hair from either end of its domain.
+        alpha, beta = self.parameters["alpha"], self.parameters["beta"]
+        zeta = ball(1 - alpha).gamma() * ball(beta) ** ball(alpha - 1)
+        squares = [ball(1 + alpha).gamma() * zeta]
         for n in range(1, order):
-            squares.append(squares[-1] * (n + alpha) / n)
+            squares.append(squares[-1] * ball((n + alpha) / n))
         return [1 / square.sqrt() for square in squares]
 
     def _polynomials(self, order: int, u: arb) -> Balls:
@@ -324,6 +325,6 @@ def kernel_of(m: Measure) -> Kernel:
     Raises:
         ValueError: a measure of your own: its functions are numbers to some digits, not balls.
     """
-    if m.key not in KERNELS:
+    if m.key not in KERNELS or not is_published(m):
         raise ValueError(f"no certified kernels for measure {m.key!r}; known: {', '.join(KERNELS)}")
     return KERNELS[m.key](m)

@@ -23,7 +23,7 @@ from hippo_ref.precision import PrecisionError, Vector, as_mpf, rational
 
 Function: TypeAlias = Callable[[mpf], mpf]
 
-_COARSEST = 3
+_COARSEST = 5
 _FINEST = 10
 
 
@@ -31,7 +31,8 @@ _FINEST = 10
 class Weight:
     """``(distance to the far end)^far (distance to the present)^now function(y)`` in the basis variable y.
 
-    On an infinite window the far end has no distance: ``far`` must be 0, and ``function`` must decay exponentially.
+    On an infinite window the far end has no distance: ``far`` must be 0, and ``function`` must decay like ``e^-u`` or
+    faster. A feature much narrower than its interval (a hundredth, say) is seen only if it has an interval of its own.
 
     Attributes:
         function: the smooth positive factor, ``mpf -> mpf``; None for 1.
@@ -67,7 +68,7 @@ class Weight:
             if self.slope is not None:
                 result += self.slope(node.y)
             elif value:  # where there is no weight, its slope counts for nothing
-                result += mp.diff(self.function, node.y) / value
+                result += mp.diff(self.function, node.y, direction=node.inward) / value
         if self.far:
             result += as_mpf(self.far) / node.far
         if self.now:
@@ -79,7 +80,8 @@ class Weight:
 class Node:
     """A point of the support: basis variable, distances to both ends of the window, quadrature weight.
 
-    ``ages`` tells an infinite window, whose variable grows into the past.
+    ``ages`` tells an infinite window, whose variable grows into the past. ``inward`` is +1 or -1, away from the nearest
+    end of the interval: the side on which the weight is smooth.
     """
 
     y: mpf
@@ -87,6 +89,7 @@ class Node:
     now: mpf
     share: mpf
     ages: bool
+    inward: int = 0
 
 
 Support: TypeAlias = tuple[tuple[Fraction, Fraction], ...]
@@ -100,7 +103,7 @@ def nodes(support: Support | None, ends: tuple[Fraction, Fraction], level: int) 
         ends: smallest exponents at the far end and the present, which say how far the nodes must reach.
         level: halvings of the step.
     """
-    step = mp.ldexp(1, -level)
+    step, ulp = mp.ldexp(1, -level), mp.ldexp(1, 2 - mp.prec)
     if support is None:
         return _half_line(step, ends[1])
     found = []
@@ -114,7 +117,10 @@ def nodes(support: Support | None, ends: tuple[Fraction, Fraction], level: int) 
             near, rest = e / (1 + e), 1 / (1 + e)
             low, high = (rest, near) if x > 0 else (near, rest)
             weight = step * mp.pi * mp.cosh(x) * near * rest
-            found.append(Node(a + length * low, a + length * low, b + length * high, length * weight, ages=False))
+            inward = 1 if x < 0 else -1
+            # Rounded onto an end of its interval, where the weight may jump, a node goes back inside.
+            y = max(a + length * low, a * (1 + ulp)) if x < 0 else min(a + length * low, (1 - b) * (1 - ulp * (b > 0)))
+            found.append(Node(y, y, b + length * high, length * weight, ages=False, inward=inward))
     return found
 
 
@@ -128,7 +134,7 @@ def _half_line(step: mpf, exponent: Fraction) -> list[Node]:
         x = k * step
         e = mp.exp(-x)
         u = mp.exp(x - e)
-        found.append(Node(u, mp.inf, u, step * u * (1 + e), ages=True))
+        found.append(Node(u, mp.inf, u, step * u * (1 + e), ages=True, inward=1))
     return found
 
 

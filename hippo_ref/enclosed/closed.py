@@ -6,22 +6,19 @@ error, however stiff A is. What the polynomial leaves out is bounded from the si
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache
 from typing import TypeAlias
 
 from flint import acb, arb, arb_mat, ctx, fmpq, fmpz_mat
 
-from hippo_ref.balls import Balls, ball, ball_precision, largest, reach, widened
+from hippo_ref.balls import Balls, Signal, ball, ball_precision, holomorphic, largest, reach, widened
 from hippo_ref.enclosed.invariant import hold
 from hippo_ref.enclosed.propagation import norm, semigroup_bound
 from hippo_ref.enclosed.systems import formula, system_balls
 from hippo_ref.measures import Measure
 from hippo_ref.precision import PrecisionError, integer, rational
 
-Signal: TypeAlias = Callable[..., acb]
 Panel: TypeAlias = tuple[Fraction, Fraction, arb, bool]
 
 _RHOS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 256)
@@ -64,7 +61,7 @@ def enclose_closed_state(m: Measure, f: Signal, t: object, order: int, digits: i
         raise ValueError(f"t must be at least since = {since}, got {t}")
     if end == begin:
         return [arb(0)] * order
-    signal, length = _signal(f), end - begin
+    signal, length = holomorphic(f), end - begin
     with ball_precision(_SIZE_BITS):
         A, B = system_balls(m, order, 2 * _SIZE_BITS)
         growth, size = semigroup_bound(A, ball(length)), _size(signal, begin, length)
@@ -97,19 +94,6 @@ def _march(m: Measure, order: int, signal: Signal, panels: list[Panel], points: 
         rounding += max(entry.rad() for entry in moved.entries())
     error = growth * (norm(system_balls(m, order, ctx.prec)[1]) * lost + rounding)
     return [widened(entry, error) for entry in state.entries()]
-
-
-def _signal(f: Signal) -> Signal:
-    """The signal with two arguments, whichever way it was written."""
-    try:
-        parameters = list(inspect.signature(f).parameters.values())
-    except (TypeError, ValueError):
-        parameters = []
-    positional = [one for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
-    asked = len(positional) > 1 and (
-        positional[1].default is inspect.Parameter.empty or positional[1].name == "analytic"
-    )
-    return (lambda z, analytic: acb(f(z, analytic))) if asked else (lambda z, _: acb(f(z)))
 
 
 def _real(signal: Signal, x: arb) -> arb:

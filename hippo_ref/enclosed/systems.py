@@ -15,7 +15,7 @@ from flint import arb, arb_mat, fmpq
 
 from hippo_ref.balls import Balls, ball, ball_precision, reach
 from hippo_ref.enclosed import windows
-from hippo_ref.measures import Measure
+from hippo_ref.measures import Measure, is_published
 from hippo_ref.precision import integer
 
 Formula: TypeAlias = Callable[[Measure, int], tuple[list[Balls], Balls]]
@@ -111,7 +111,7 @@ def formula(m: Measure) -> Formula:
     Raises:
         ValueError: none is known for its key.
     """
-    if m.key not in FORMULAS:
+    if m.key not in FORMULAS or not is_published(m):
         raise ValueError(f"no formula in balls for measure {m.key!r}; expected one of {', '.join(FORMULAS)}")
     return FORMULAS[m.key]
 

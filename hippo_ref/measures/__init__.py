@@ -17,7 +17,7 @@ from hippo_ref.measures.legs_lti import LegSLTI
 from hippo_ref.measures.legt import LegT
 from hippo_ref.measures.lmu import LMU
 
-__all__ = ["MEASURES", "Custom", "Generators", "Measure", "Parameter", "define", "measure"]
+__all__ = ["MEASURES", "Custom", "Generators", "Measure", "Parameter", "define", "is_published", "measure"]
 
 MEASURES: Mapping[str, type[Measure]] = MappingProxyType(
     {
@@ -32,6 +32,11 @@ MEASURES: Mapping[str, type[Measure]] = MappingProxyType(
         "jacobi": Jacobi,
     }
 )
+
+
+def is_published(m: Measure) -> bool:
+    """Whether a measure is the one of the table, and not another that goes by its key."""
+    return MEASURES.get(m.key) is type(m)
 
 
 def measure(key: str, **parameters: object) -> Measure:

@@ -62,11 +62,13 @@ class End:
     Attributes:
         values: (N,) values of ``phi_i`` there.
         flux: speed at which the past enters the support through it, negative where it leaves, times the envelope of the
-            kernels and, unless the closure is ``polynomial``, times that of the basis that rebuilds f.
+            kernels.
+        rebuilt: envelope there of the basis that rebuilds f; 1 where the closure is ``polynomial``.
     """
 
     values: Sequence[Entry]
     flux: Entry
+    rebuilt: Entry = Fraction(1)
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,8 @@ class Generators:
         inflow: speed at which the present enters the window, ``|tau(now)|``, times the envelope there.
         ends: the other ends of the support that past values cross.
         closure: what stands in for those values, see ``CLOSURES``.
-        rebuilding: (N, N) inner products under the uniform measure, for the ``polynomial`` closure only.
+        rebuilding: (N, N) integrals of ``phi_i phi_j`` times the envelope of the kernels, for the ``polynomial``
+            closure only.
     """
 
     gram: Sequence[Sequence[Entry]]

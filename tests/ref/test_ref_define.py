@@ -215,6 +215,107 @@ def test_a_stated_slope_gives_what_numerical_differentiation_gives():
     assert_close(entries(derive(stated, 4, 25)), entries(derive(BELL, 4, 25)), 24)
 
 
+def residual(m, order, f, df, t):
+    """Largest entry of ``A c + B f - dc/dt`` (scale law: ``- t dc/dt``) for the derived law."""
+    found = derive(m, order, 25)
+    with mp.workdps(30):
+        c, rate = project(m, f, t, order, 20), project_rate(m, df, t, order, 20)
+        clock = t if m.time_law == "scale" else 1
+        gap = found.A * mp.matrix(c) + found.B * f(t) - clock * mp.matrix(rate)
+        return max(map(abs, gap))
+
+
+def parabola(x):
+    return x * x - x / 3
+
+
+def parabola_rate(x):
+    return 2 * x - mpf(1) / 3
+
+
+RISING = Weight(far=HALF)
+STEP = Weight(lambda v: mpf(1 if v < mpf(1) / 2 else 2))
+HALVES = [(0, HALF), (HALF, 1)]
+
+
+def test_an_end_where_the_tilt_vanishes_is_closed_all_the_same():
+    """The kernels do not vanish there, so a past value leaves; its reconstruction is 0."""
+    m = define("t", weight=RISING, tilt=RISING, motion=Translated(1))
+    found = derive(m, 3, 25)
+    assert (found.exact, found.closure) == (False, "approximation")
+    assert residual(m, 3, parabola, parabola_rate, mpf(2)) > 1, "and it matters"
+
+
+def test_a_constant_tilt_changes_nothing():
+    plain, tilted = (
+        define("p", motion=Translated(1), functions="trigonometric", closure="average", tilt=tilt)
+        for tilt in (None, lambda v: mpf(2))
+    )
+    # zeta takes a constant tilt out again.
+    assert_close(entries(derive(plain, 3, 20)), entries(derive(tilted, 3, 20)), 19)
+
+
+@pytest.mark.parametrize("motion", [Scaled(), Translated(1)], ids=["scaled", "translated"])
+def test_a_jump_of_the_weight_between_touching_intervals(motion):
+    """Past values cross it: exact for polynomials below the order, and said to be closed."""
+    m = define("steps", weight=STEP, support=HALVES, motion=motion)
+    assert residual(m, 3, parabola, parabola_rate, mpf(2)) < mpf(10) ** -15
+    assert derive(m, 3, 20).closure == "approximation"
+    assert m.closure == "closed"
+
+
+def test_kernels_without_a_jump_let_nothing_cross_where_the_weight_jumps():
+    """Tilted by its weight, the kernels are plain polynomials: on all of the history the law is exact."""
+    m = define("steps", weight=STEP, support=HALVES, tilt="weight")
+    assert residual(m, 3, parabola, parabola_rate, mpf(2)) < mpf(10) ** -15
+    assert derive(m, 3, 20).exact
+    assert m.closure == "exact"
+
+
+def test_a_smooth_weight_cut_in_two_is_not_crossed_there():
+    whole, cut = (define("b", weight=mp.exp, support=support, tilt=mp.exp) for support in (None, HALVES))
+    assert (cut.closure, whole.closure) == ("exact", "exact")
+    assert derive(cut, 4, 20).exact
+    assert_close(entries(derive(cut, 4, 20)), entries(derive(whole, 4, 20)), 19)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"weight": mp.exp},
+        {"weight": mp.exp, "tilt": lambda v: mp.exp(v / 2)},
+        {"support": [(0, Fraction(1, 4)), (HALF, 1)], "tilt": "weight"},
+        {"support": [(HALF, 1)], "tilt": "weight"},
+        {"support": HALVES, "weight": STEP},
+    ],
+    ids=["no tilt", "half tilt", "gap", "late", "jump"],
+)
+def test_the_polynomial_closure_is_exact_for_polynomials_whatever_the_envelope(arguments):
+    m = define("mine", motion=Translated(1), closure="polynomial", **arguments)
+    # A slope of the envelope that is not constant drops rows of the highest degrees, which a parabola does not reach.
+    assert residual(m, 5, parabola, parabola_rate, mpf(2)) < mpf(10) ** -12
+
+
+@pytest.mark.parametrize("size", ["1e-6", "1e-10"])
+def test_a_small_leak_is_no_exact_law(size):
+    m = define("nearly", weight=lambda v: 1 + mpf(size) * v)
+    found = derive(m, 3, 30)
+    assert not found.exact
+    assert 2 in found.dropped
+    assert m.closure == "closed"
+
+
+def test_a_feature_with_an_interval_of_its_own_is_seen():
+    center, width = Fraction(37, 100), Fraction(1, 100)
+    sharp = Weight(lambda v: 1 + 100 * mp.exp(-(((v - mpf(37) / 100) * 1000) ** 2)))
+    m = define(
+        "spike", weight=sharp, support=[(0, center - width), (center - width, center + width), (center + width, 1)]
+    )
+    mass = m._mass(2)
+    with mp.workdps(20):
+        assert abs(mass - (1 + mp.sqrt(mp.pi) / 10)) < mpf(10) ** -12
+
+
 def test_touching_intervals_are_one_window():
     joined = define("joined", motion=Translated(1), support=[(0, QUARTER), (QUARTER, 1)])
     assert_close(entries(derive(joined, 5, 30)), entries(system(measure("legt"), 5, 40)), 29)
@@ -283,6 +384,11 @@ def m_basis_at_half():
         ({"motion": "fast"}, TypeError, "motion must be a Motion such as"),
         ({"functions": "wavelets"}, ValueError, "functions must be 'polynomial' or 'trigonometric', got 'wavelets'"),
         ({"closure": "none"}, ValueError, "closure must be 'approximation', 'average' or 'polynomial', got 'none'"),
+        (
+            {"closure": "average", "support": [(0, QUARTER), (HALF, 1)]},
+            ValueError,
+            "closure 'average' is of both ends of one whole window",
+        ),
         ({"weight": 3}, TypeError, "weight must be a Weight, a function mpf -> mpf or None, got 3"),
         ({"tilt": 3}, TypeError, "tilt must be a Weight"),
         ({"weight": Weight(now=-1)}, ValueError, "weight has exponent -1 at its now end; it has no mass"),
@@ -299,6 +405,11 @@ def m_basis_at_half():
 def test_definitions_that_make_no_measure_are_refused(arguments, error, text):
     with pytest.raises(error, match=text):
         define("mine", **arguments)
+
+
+def test_a_published_name_is_taken():
+    with pytest.raises(ValueError, match=r"name 'legs' is that of a published measure: .* take another"):
+        define("legs", weight=Weight(far=1))
 
 
 @pytest.mark.parametrize(

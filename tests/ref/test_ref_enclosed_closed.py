@@ -11,7 +11,7 @@ from ref_tools import name
 
 import hippo_ref
 from hippo_ref import PrecisionError, measure
-from hippo_ref.balls import ball, ball_precision, midpoint
+from hippo_ref.balls import ball, ball_precision, holomorphic, midpoint
 from hippo_ref.enclosed import closed, enclose_closed_state, enclose_states, enclose_system
 
 INVARIANT = [m for m in KNOWN if m.key != "legs"]
@@ -147,7 +147,7 @@ def test_coarse_balls_contain_the_fine_midpoints(m):
 @pytest.mark.parametrize("points", [4, 9, 16])
 @pytest.mark.parametrize("f", [cosine, pole, acb.exp], ids=["cosine", "pole", "exp"])
 def test_the_interpolation_error_is_bounded_and_not_by_much(f, points):
-    signal, left, width = closed._signal(f), Fraction(1, 2), Fraction(1, 4)
+    signal, left, width = holomorphic(f), Fraction(1, 2), Fraction(1, 4)
     with ball_precision(200):
         bound = midpoint(closed._interpolation_error(signal, left, width, points))
         nodes, weights = closed._nodes(points, 200), closed._interpolation(points, 200)
@@ -170,7 +170,7 @@ def test_what_a_panel_leaves_out_is_in_the_radius(skipped):
     panels = [(k * half, half, arb(1) if k == skipped else arb(2) ** -100, k != skipped) for k in (0, 1)]
     with ball_precision(150):
         growth = closed.semigroup_bound(*closed.system_balls(LEGT, 4, 150)[:1], arb(1))
-        coarse = closed._march(LEGT, 4, closed._signal(cosine), panels, points, growth)
+        coarse = closed._march(LEGT, 4, holomorphic(cosine), panels, points, growth)
     assert all(wide.contains(narrow.mid()) for wide, narrow in zip(coarse, fine, strict=True))
     assert not any((wide.mid() - narrow.mid()).abs_upper() < 10**-9 for wide, narrow in zip(coarse, fine, strict=True))
 

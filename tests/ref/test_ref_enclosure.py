@@ -7,8 +7,8 @@ from flint import acb, arb, ctx
 from mpmath import mp, mpc, mpf
 from ref_tools import CASES, name
 
-from hippo_ref import PrecisionError, enclose, enclosure, measure, project
-from hippo_ref.balls import ball, ball_precision, midpoint, radius, reach, wide, widened
+from hippo_ref import PrecisionError, enclose, enclose_system, enclose_values, enclosure, measure, project, system
+from hippo_ref.balls import ball, ball_precision, largest, midpoint, radius, reach, wide, widened
 from hippo_ref.kernels import Box, kernel_of
 
 LEGS = measure("legs")
@@ -157,6 +157,63 @@ def test_a_constant_may_be_a_plain_number():
     assert all(contains(b, n == 0) for n, b in enumerate(balls))
 
 
+@pytest.mark.parametrize("depth", [6, 24, 40])
+@pytest.mark.parametrize("digits", [3, 20])
+def test_a_value_beside_an_infinite_end_is_as_narrow_as_asked(depth, digits):
+    """The basis of chebt is infinite at 1: a first attempt that meets it must not count as a size."""
+    (found,) = enclose_values(measure("chebt"), [1, 2], [1 - Fraction(1, 10**depth)], digits)
+    assert found.rad() <= abs(found) * arb(10) ** -digits
+
+
+def test_a_flag_with_a_default_is_passed_too():
+    """An odd singularity at the middle of the window, of which coefficient 0 knows nothing."""
+
+    def optional(z, analytic=False):
+        w = z - acb(1) / 2
+        return w * (w * w).sqrt(analytic=analytic)
+
+    with pytest.raises(PrecisionError, match=r"not finite on any neighbourhood of x = 0\.5"):
+        enclose(LEGS, optional, 1, 4, 20)
+    with pytest.raises(ValueError, match="not holomorphic"):
+        enclose(LEGS, lambda z: (z - acb(1) / 2) * ((z - acb(1) / 2) ** 2).sqrt(), 1, 4, 20)
+
+
+def test_a_measure_that_only_goes_by_a_published_key_is_refused():
+    class Other(type(LEGS)):
+        pass
+
+    other = Other()
+    assert other.key == "legs"
+    for call in (
+        lambda: enclose(other, lambda z: z, 1, 3),
+        lambda: enclose_system(other, 3),
+        lambda: system(other, 3),
+    ):
+        with pytest.raises(ValueError, match="measure 'legs'"):
+            call()
+
+
+@pytest.mark.parametrize("exponent", [-400, -5000])
+def test_a_tiny_signal_is_as_narrow_as_any(exponent):
+    balls = enclose(measure("legt"), lambda z: (3 * z).cos() * acb(2) ** exponent, 1, 4, 10)
+    full = enclose(measure("legt"), lambda z: (3 * z).cos(), 1, 4, 20)
+    assert all((b * arb(2) ** -exponent).overlaps(f) for b, f in zip(balls, full, strict=True))
+
+
+def test_a_window_that_begins_now_holds_nothing():
+    for m in CASES:
+        assert all(b == 0 for b in enclose(m, lambda z: z.exp(), Fraction(7, 9), 3, since=Fraction(7, 9)))
+
+
+def test_few_digits_are_no_harder_than_many():
+    edge = measure("lagt", alpha=1 - Fraction(1, 10**30))
+    few, many = (enclose(edge, lambda z: (2 * z).sin(), 1, 4, digits, since=0) for digits in (5, 40))
+    assert all(a.contains(b) for a, b in zip(few, many, strict=True))
+    far = 10**40
+    few, many = (enclose(measure("legt"), lambda z: 1 / (1 + (z - far) ** 2), far, 3, digits) for digits in (5, 40))
+    assert all(a.contains(b) for a, b in zip(few, many, strict=True))
+
+
 def not_holomorphic(z):
     return ((z - acb("0.3")) ** 2).sqrt()
 
@@ -200,6 +257,17 @@ def not_holomorphic(z):
             PrecisionError,
             "the infinite window still contributes",
         ),
+        (
+            lambda: enclose(measure("legs_lti"), lambda z: (-z / 2).exp(), 1, 2, growth=(1, 0)),
+            ValueError,
+            r"growth = \(1\.00, 0\) does not bound f: at age 4\.0000 it is",
+        ),
+        (
+            lambda: enclose(measure("legt"), lambda z: z, 1, 2, growth=(1, 0)),
+            ValueError,
+            "is a promise about an infinite",
+        ),
+        (lambda: enclose(measure("lagt"), lambda z: z, 1, 2, growth=(-1, 0)), ValueError, "size >= 0"),
     ],
 )
 def test_what_cannot_be_certified_is_refused(call, error, text, monkeypatch):
@@ -263,3 +331,5 @@ def test_width_is_judged_against_the_row_or_its_inputs():
     assert not wide([[fuzzy_zero]], 60, arb(0)).is_finite()
     assert wide([[fuzzy_zero]], 60, arb(1)) is None, "2^-32 of the inputs is 2e-10, and 1e-30 is below 2^-60 of that"
     assert not wide([[arb("nan")]], 60, arb(1)).is_finite()
+    assert not wide([[narrow]], 60, arb("inf")).is_finite(), "inputs of no known size excuse nothing"
+    assert not largest([arb(1), arb("nan")]).is_finite()
