@@ -54,7 +54,7 @@ class Exact:
         return Exact(np.ldexp(self.high, exponent), np.ldexp(self.low, exponent), radius)
 
 
-def to_exact(rows: Sequence[Any] | Iterable[Any], shape: tuple[int, ...], digits: int) -> Exact:
+def to_exact(rows: Sequence[Any] | Iterable[Any], shape: tuple[int, ...], digits: int, floor: float = 0.0) -> Exact:
     """Numbers of the reference (nested or flat) as an `Exact` array of the given shape.
 
     Numbers beyond the range of float64 become inf in ``high``: a comparison with them is refused by the bound.
@@ -63,13 +63,15 @@ def to_exact(rows: Sequence[Any] | Iterable[Any], shape: tuple[int, ...], digits
         rows: mpf.
         shape: of the array.
         digits: digits to which the reference settled them, relative to the largest of each row (last axis).
+        floor: size of what they were made from; a row below ``2^-32`` of it is known relative to that.
     """
     flat: list[Any] = []
     _flatten(rows, flat)
     with mpmath.workprec(400):
         unit = mpmath.mpf(10) ** -digits
         width = max(shape[-1], 1) if shape else 1
-        sizes = [max(abs(value) for value in flat[k : k + width]) for k in range(0, len(flat), width)]
+        least = mpmath.ldexp(mpmath.mpf(floor), -32)
+        sizes = [max([least, *map(abs, flat[k : k + width])]) for k in range(0, len(flat), width)]
         return _pairs(flat, [unit * sizes[k // width] for k in range(len(flat))], shape)
 
 
@@ -95,8 +97,8 @@ def _pairs(values: Sequence[Any], radii: Sequence[Any], shape: tuple[int, ...]) 
         if np.isfinite(rounded):
             rest = value - mpmath.mpf(rounded)
             low[index] = lost = float(rest)
-            unknown = float(radius + abs(rest - lost))
-            spread[index] = np.nextafter(unknown, np.inf) if unknown else 0.0
+            unknown = radius + abs(rest - lost)
+            spread[index] = np.nextafter(float(unknown), np.inf) if unknown else 0.0
     return Exact(high.reshape(shape), low.reshape(shape), spread.reshape(shape))
 
 

@@ -398,6 +398,13 @@ class Oracle:
 
         return self._get("jacobian", (*self._rule(case), length), compute)
 
+    def _size(self, case: Case, function: Function, time: Any) -> float:
+        """What integrals of a signal against N kernels are made from: its size, seen at 64 times, times 2N."""
+        with mpmath.workdps(20):
+            seen = [function.value(mpmath.mpf(x.numerator) / x.denominator) for x in
+                    (Fraction(time) * Fraction(k, 64) for k in range(65))]  # fmt: skip
+        return float(2 * case.order * max(map(abs, seen)))
+
     def projection(self, case: Case, function: Function, time: Any, since: Any = None) -> Exact:
         """Exact projection (N,) of a signal at an exact time."""
 
@@ -408,7 +415,7 @@ class Oracle:
             coefficients = hippo_ref.project(
                 m, function.value, time, case.order, dps=DIGITS, points=function.points, since=since
             )
-            return to_exact(coefficients, shape, DIGITS)
+            return to_exact(coefficients, shape, DIGITS, self._size(case, function, time))
 
         shape = (case.order,)
 
@@ -450,7 +457,7 @@ class Oracle:
                     with mpmath.workdps(DIGITS):
                         state = [x + y for x, y in zip(state, part, strict=True)]
                 before = formula
-            return to_exact(state, (case.order,), DIGITS)
+            return to_exact(state, (case.order,), DIGITS, self._size(case, function, time))
 
         key = (case.measure, case.parameters, case.order, function.name, str(time))
         return self._get("closed_state", key, compute)
@@ -470,7 +477,7 @@ class Oracle:
             with mpmath.workdps(digits + 20):
                 samples = [function.value(mpmath.mpf(x.numerator) / x.denominator) for x in times]
             states = hippo_ref.states(self.measure(case), samples, case.order, method=case.method, dt=dt, dps=digits)
-            return to_exact(states[-1], (case.order,), digits)
+            return to_exact(states[-1], (case.order,), digits, float(max(map(abs, samples))))
 
         key = (case.measure, case.parameters, case.order, case.method, str(dt), function.name, [str(x) for x in times])
         return self._get("driven", key, compute)

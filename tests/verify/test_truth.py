@@ -45,6 +45,7 @@ def decide(error, truth, forward=1.0, backward=2.0, scale=100.0):
         (np.inf, 0.6, Status.FAIL),
         (np.nan, 0.6, Status.FAIL),
         (2.5, np.inf, Status.INCONCLUSIVE),
+        (0.5, np.nan, Status.INCONCLUSIVE),
     ],
 )
 def test_a_limit_is_kept_or_exceeded_whatever_the_truth_may_be(error, truth, status):
@@ -55,6 +56,25 @@ def test_a_limit_is_kept_or_exceeded_whatever_the_truth_may_be(error, truth, sta
         assert "wider than the difference: nothing can be decided" in found.message
 
 
+def test_where_the_limit_is_too_wide_an_unknown_truth_passes_nothing_either():
+    assert decide(0.0, 0.0, forward=50.0, backward=60.0).status is Status.PASS
+    assert decide(0.0, 0.1, forward=50.0, backward=60.0).status is Status.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("truth", [0.0, 0.05, 0.4, 3.0, np.inf])
+@pytest.mark.parametrize("size", [0.1, 5.0, 100.0])
+def test_no_verdict_hangs_on_what_is_unknown(truth, size):
+    """Whatever error is possible within the radius, judged by itself, does not contradict the verdict."""
+    for error in (0.0, 0.3, 0.97, 1.0, 1.03, 1.9, 2.0, 2.1, 7.0):
+        status = decide(error, truth, scale=size).status
+        for other in (max(error - truth, 0.0), error + min(truth, 1e6)):
+            alone = decide(other, 0.0, scale=size).status
+            if status is Status.PASS:
+                assert alone is Status.PASS
+            if status is Status.FAIL:
+                assert alone is Status.FAIL
+
+
 def test_balls_become_pairs_with_the_radius_they_had():
     third = flint.arb(flint.fmpq(1, 3))
     wide = flint.arb(1, 1e-20)
@@ -63,6 +83,8 @@ def test_balls_become_pairs_with_the_radius_they_had():
     assert 0 < exact.radius[0] < 6e-17, "53 bits of precision: the ball itself is that wide"
     assert 1e-20 <= exact.radius[1] < 1.001e-20
     assert exact.radius[2:].tolist() == [0.0, 0.0]
+    hair = from_balls([flint.arb(1e-300, flint.arb(2) ** -1100)], (1,))
+    assert hair.radius[0] > 0, "a radius below the smallest double is not none"
     assert exact[1].radius == exact.radius[1]
     assert exact.scaled(3).radius[1] == 8 * exact.radius[1]
 
@@ -79,7 +101,9 @@ def test_what_the_pair_cannot_hold_is_in_the_radius():
 def test_digits_are_relative_to_the_row():
     with mpmath.workdps(60):
         exact = to_exact([[mpmath.mpf(1000), mpmath.mpf(1)], [mpmath.mpf(1), mpmath.mpf(0)]], (2, 2), 40)
+        floored = to_exact([mpmath.mpf(10) ** -60], (1,), 50, floor=1.0)
     assert np.allclose(exact.radius, [[1e-37, 1e-37], [1e-40, 1e-40]], rtol=1e-3)
+    assert floored.radius[0] == pytest.approx(1e-50 * 2**-32, rel=1e-9), "a small row is known relative to its inputs"
 
 
 def truths(oracle):

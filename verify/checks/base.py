@@ -141,7 +141,7 @@ def judge(
     # Off by half of its size where accuracy is possible: wrong, however pessimistic the backward analysis is.
     possible = (forward <= MEANINGFUL * size) & np.isfinite(size)
     backward = np.where(possible, np.minimum(backward, np.maximum(forward, size / 2)), backward)
-    unknown = np.broadcast_to(np.asarray(truth, dtype=float), error.shape)
+    unknown = np.broadcast_to(np.nan_to_num(np.asarray(truth, dtype=float), nan=np.inf), error.shape)
     with np.errstate(invalid="ignore"):
         # What is not a finite number is wrong, whatever is unknown of the truth.
         certain = np.where(np.isfinite(error), np.maximum(error - unknown, 0.0), np.inf)
@@ -155,7 +155,7 @@ def judge(
         # On one side of a limit as it stands, on either once the exact value's own radius is counted.
         blurred = (passed <= 1) & (ratio(error + unknown, forward) > 1)
         blurred |= (ratio(error, backward) > 1) & np.isfinite(backward)
-        undecided = (passed > 1) | ((error > 0) & (forward > MEANINGFUL * size)) | blurred
+        undecided = (passed > 1) | ((error + unknown > 0) & (forward > MEANINGFUL * size)) | blurred
         index = worst_index(np.where(undecided, np.inf, passed))
         status = Status.INCONCLUSIVE if undecided.any() else Status.PASS
         bound = float(forward[index])

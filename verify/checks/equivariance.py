@@ -135,7 +135,7 @@ class Equivariance(Check):
         operator, function = oracle.operator(case), wave(3)
         D = operator.weights
         truth = oracle.projection(case, function, Fraction(1))
-        answers, forward, backward = [], 0.0, 0.0
+        answers, forward, backward, unknown = [], 0.0, 0.0, 0.0
         for length in (64, 64 * FACTOR):
             signal = Signal(function.samples(sample_times(case.method, length)), function.name)
             result = target.call(case, signal.array(case.dtype), case.order)
@@ -148,6 +148,7 @@ class Equivariance(Check):
             samples = tuple(signal.array(case.dtype).astype(float).tolist())
             exact = oracle.states(case, samples)
             distance = float(norm(truth.error(exact.high[-1]), D))
+            unknown += float(norm(truth.radius, D) + norm(exact.radius[-1] + np.abs(exact.low[-1]), D))
             limits = scan_limits(operator, samples, exact.high, case.dtype)
             forward += distance + float(limits.forward[-1])
             backward += distance + float(limits.backward[-1])
@@ -163,7 +164,7 @@ class Equivariance(Check):
             judge(
                 np.atleast_1d(norm(difference, D)),
                 Limits(np.array([forward]), np.array([backward]), source),
-                truth=2 * float(norm(truth.radius, D)),
+                truth=unknown,
                 scale=float(norm(truth.high, D)),
                 got=answers[1][None],
                 expected=answers[0][None],
