@@ -282,7 +282,7 @@ def _exponential(operator: Operator, A: Array, B: Array, k: int) -> Majorant:
         tau = math.log(now / then) if then > 0 else 0.0
     block = np.zeros((order + 1, order + 1))
     block[:order, :order], block[:order, order] = tau * A, tau * B
-    full = scipy.linalg.expm(block)
+    full = _exponential_of(block.tobytes(), order + 1)
     G, drives = full[:order, :order], np.stack([full[:order, order], np.zeros(order)], axis=1)
     if operator.dt is None:
         drives[:, 0] = (np.eye(order) - G)[:, 0]
@@ -335,6 +335,14 @@ def _exponential(operator: Operator, A: Array, B: Array, k: int) -> Majorant:
     return Majorant(K, columns[0], np.sum(columns[1:], axis=0), G, drives)
 
 
+@lru_cache(maxsize=192)
+def _exponential_of(content: bytes, size: int) -> Array:
+    """Kept by content: the holds of LegS, of every degree, take the same exponentials at the same ratios of times."""
+    found = np.asarray(scipy.linalg.expm(np.frombuffer(content).reshape(size, size)))
+    found.setflags(write=False)
+    return found
+
+
 def _cardinals(operator: Operator, k: int, degree: int) -> Array:
     """(degree + 1, degree + 1) rows ``l_i``: ``sum_j l_ij x^j`` is 1 at node k - i and 0 at the others read.
 
@@ -356,8 +364,8 @@ def _bernstein(cardinals: Array) -> Array:
 
 def _swell(A: Array, tau: float) -> float:
     """A bound on ``||e^{sA}||`` over ``0 <= s <= tau``: on a grid, and by the logarithmic norm between its points."""
-    cells = 16
     rate = max(float(np.linalg.eigvalsh((A + A.T) / 2)[-1]), 0.0)
+    cells = min(max(math.ceil(rate * tau), 16), 1024)
     short = scipy.linalg.expm(A * (tau / cells))
     power, largest = np.eye(len(A)), 1.0
     for _ in range(cells):

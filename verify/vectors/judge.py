@@ -174,23 +174,26 @@ def operator_of(question: Question, oracle: Oracle) -> Operator:
     return replace(operator, times=times) if times else operator
 
 
-def float_states(operator: Operator, samples: Sequence[float]) -> Array:
-    """(L, N) states in float64, by the rounded exact steps of the bounds.
+def float_states(operator: Operator, samples: Sequence[float]) -> tuple[Array, Array]:
+    """(L, N) states in float64, by the rounded exact steps of the bounds, and (L,) sizes of what each step adds.
 
     Limits need the sizes of all states, and a vector may give a few of them. An error in a size is of first order in
-    the limit itself, hence of second order in what it allows.
+    the limit itself, hence of second order in what it allows. Samples that cancel leave a state of size 0, which is
+    judged beside the parts that cancelled.
     """
     D, states, state = operator.weights, np.zeros((len(samples), operator.order)), np.zeros(operator.order)
+    added = np.zeros(len(samples))
     with np.errstate(all="ignore"):
         for k in range(len(samples)):
             if k == 0 and operator.dt is None:
                 state[0] = D[0] * samples[0]
             elif k > 0 or not operator.starts_silent:
                 step = majorant(operator, max(k, 1))
-                read = [samples[k - back] if k >= back else 0.0 for back in range(step.inputs.shape[1])]
-                state = step.transition @ state + step.inputs @ np.array(read)
+                read = np.array([samples[k - back] if k >= back else 0.0 for back in range(step.inputs.shape[1])])
+                state = step.transition @ state + step.inputs @ read
+                added[k] = norm(np.abs(step.inputs) @ np.abs(read))
             states[k] = state / D
-    return states
+    return states, added
 
 
 def _coefficient(question: Question, got: Exact, signed: Array, weights: Array, name: str) -> Any:
@@ -208,12 +211,12 @@ def _coefficient(question: Question, got: Exact, signed: Array, weights: Array, 
 
 def _scan(question: Question, got: Exact, oracle: Oracle) -> Finding:
     operator, rows, samples = operator_of(question, oracle), question.rows, question.doubles("samples")
-    states = float_states(operator, samples)
+    states, added = float_states(operator, samples)
     states[rows] = question.truth.high
     limits = scan_limits(operator, samples, states, question.case.dtype)
     if operator.dt is None and operator.order > KEPT:
         forget()
-    sizes = np.maximum.accumulate(norm(states, operator.weights))[rows]
+    sizes = np.maximum.accumulate(np.maximum(norm(states, operator.weights), added))[rows]
     chosen = Limits(limits.forward[rows], limits.backward[rows], limits.source)
     return _rowwise(question, got, operator, chosen, sizes, "state {row} (most in coefficient {coefficient})")
 
