@@ -172,6 +172,7 @@ def test_judgement_between_two_limits(error, scale, status):
     finding = judge(
         np.array([error]),
         limits,
+        truth=0.0,
         scale=scale,
         got=np.array([error]),
         expected=np.zeros(1),
@@ -183,7 +184,13 @@ def test_judgement_between_two_limits(error, scale, status):
 def test_an_infinite_limit_decides_nothing():
     limits = Limits(np.array([math.inf]), np.array([math.inf]), "none")
     finding = judge(
-        np.array([5.0]), limits, scale=1.0, got=np.array([5.0]), expected=np.zeros(1), where=lambda i: {"what": "x"}
+        np.array([5.0]),
+        limits,
+        truth=0.0,
+        scale=1.0,
+        got=np.array([5.0]),
+        expected=np.zeros(1),
+        where=lambda i: {"what": "x"},
     )
     assert finding.status is Status.INCONCLUSIVE
 

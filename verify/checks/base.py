@@ -111,7 +111,7 @@ def judge(
     error: Array,
     limits: Limits,
     *,
-    truth: float | Array = 0.0,
+    truth: float | Array,
     scale: float | Array,
     got: Array,
     expected: Array,

@@ -97,7 +97,7 @@ class Convergence(Check):
             record.add(finding, length)
             got_errors.append(error)
             rule_errors.append(rule)
-            rounding.append((float(limits.forward[-1]), float(limits.backward[-1])))
+            rounding.append((float(limits.forward[-1]), float(limits.backward[-1]), unknown))
         record.details["errors"] = got_errors
         record.details["rule_errors"] = rule_errors
         record.details["lengths"] = list(LENGTHS[: len(got_errors)])
@@ -108,15 +108,20 @@ class Convergence(Check):
         self._order(record, got_errors, rule_errors, rounding, nominal)
 
     def _order(
-        self, record: Record, got: list[float], rule: list[float], rounding: list[tuple[float, float]], nominal: int
+        self,
+        record: Record,
+        got: list[float],
+        rule: list[float],
+        rounding: list[tuple[float, float, float]],
+        nominal: int,
     ) -> None:
-        """The slope between the two longest scans; rounding may tilt it by its share of each error."""
+        """The slope between the two longest scans; rounding and an unknown truth may tilt it by their shares."""
         shown = math.log2(got[-2] / got[-1]) if got[-1] > 0 and got[-2] > 0 else math.inf
         exact = math.log2(rule[-2] / rule[-1])
         record.details["order"] = shown if math.isfinite(shown) else None
         record.details["rule_order"] = exact
         tilt = [sum(-math.log2(max(1 - r[side] / e, 1e-300)) for r, e in zip(rounding[-2:], rule[-2:], strict=True))
-                for side in (0, 1)]  # fmt: skip
+                for side in (0, 1, 2)]  # fmt: skip
 
         if tilt[0] > 0.5:
             record.details["order_not_judged"] = "rounding is too large a share of the errors to show a slope"
@@ -132,6 +137,7 @@ class Convergence(Check):
             judge(
                 np.array([abs(shown - exact)]),
                 limits,
+                truth=tilt[2],
                 scale=math.inf,  # a tilt of 0.5 is narrow enough to tell orders apart
                 got=np.array([shown]),
                 expected=np.array([exact]),

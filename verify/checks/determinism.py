@@ -85,4 +85,4 @@ def _compare(before: Result, after: Result, place: dict[str, Any]) -> Finding:
         return {**place, "what": "the same answer asked again", "index": list(index)}
 
     zero = np.zeros(old.shape)
-    return judge(difference, Limits(zero, zero, EXACTLY), scale=1.0, got=new, expected=old, where=where)
+    return judge(difference, Limits(zero, zero, EXACTLY), truth=0.0, scale=1.0, got=new, expected=old, where=where)

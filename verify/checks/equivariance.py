@@ -91,7 +91,8 @@ class Equivariance(Check):
 
             scale = max(float(np.abs(before).max()), 1.0)
             got = after / FACTOR
-            record.add(judge(got - before, both, scale=scale, got=got, expected=before, where=where))
+            finding = judge(got - before, both, truth=0.0, scale=scale, got=got, expected=before, where=where)
+            record.add(finding)
 
     def _pair(
         self, case: Case, other: Case, oracle: Oracle, target: Target, signals: tuple[Signal, Signal], stride: int
@@ -128,7 +129,7 @@ class Equivariance(Check):
             "sum of the rounding bounds of the two scans",
         )
         scale = np.maximum.accumulate(norm(exact.high, D))[keep]
-        return judge(norm(signed, D), limits, scale=scale, got=got, expected=expected, where=where)
+        return judge(norm(signed, D), limits, truth=0.0, scale=scale, got=got, expected=expected, where=where)
 
     def _by_convergence(self, case: Case, oracle: Oracle, target: Target, record: Record) -> None:
         """Both scans approach one projection; the rule's own distance to it, known exactly, bounds their difference."""

@@ -147,7 +147,17 @@ class GradientBound(Check):
             return {"what": f"the influence of sample {index[0]} beyond N times its share", "index": list(index)}
 
         excess = np.where(np.isfinite(influence), np.maximum(influence - allowed, 0), np.inf)
-        record.add(judge(excess, limits, scale=float(allowed.max()), got=influence, expected=allowed, where=where))
+        record.add(
+            judge(
+                excess,
+                limits,
+                truth=0.0,  # a bound, not a computed value
+                scale=float(allowed.max()),
+                got=influence,
+                expected=allowed,
+                where=where,
+            )
+        )
         record.details["largest_share_of_bound"] = float(np.nan_to_num((influence / allowed).max(), posinf=-1))
 
     def mutants(self, case: Case) -> Sequence[Defect]:

@@ -72,6 +72,7 @@ class Linearity(Check):
             judged = judge(
                 norm(difference, D),
                 Limits(total[:, 0], total[:, 1], "sum of the rounding bounds of the three scans"),
+                truth=0.0,
                 scale=np.maximum(scale, norm(expected, D)),
                 got=answers[0],
                 expected=expected,
