@@ -22,7 +22,7 @@ Signal: TypeAlias = Callable[..., Any]
 
 _FIRST_GUARD = 32
 _LAST_GUARD = 1 << 14
-_PATIENCE = 1 << 9
+_PATIENCE = 1 << 8
 # A row much smaller than what it was made from (2^-32 of it) may be an exact zero: it is judged against its inputs.
 _SMALLEST_ROW = 32
 

@@ -241,7 +241,8 @@ class _Quadrature:
     def _plan(self, a: arb, b: arb) -> tuple[int, Balls] | None:
         """Degree of the rule, and the error bound of each coefficient; None if no ellipse serves."""
         centre, half = (a + b) / 2, (b - a) / 2
-        here = abs(self._signal(centre)).abs_upper()
+        # What f is like here, at points whose symmetry no signal has: the goal is relative to it.
+        here = largest([self._signal(centre + half * share) for share in (arb(0), arb(3) / 4, -arb(2) / 5)])
         best: tuple[int, Balls] | None = None
         limit = self.order // 2 + ctx.prec
         for rho in _ELLIPSES:
@@ -257,7 +258,9 @@ class _Quadrature:
             if not worst.is_finite():
                 break
             # As small as what the panel itself can contribute, times the working precision.
-            goal = (largest([here, self.size]) * half).abs_upper() + worst * arb(2) ** (-4 * ctx.prec)
+            goal = (largest([here, self.size]) * half).abs_upper()
+            if goal == 0:  # nothing seen yet: f may be 0, and then so is its bound
+                goal = worst * arb(2) ** -ctx.prec if worst > 0 else arb(1)
             excess = (worst / goal).log() / arb(2).log() + ctx.prec
             degree = max(2, int((excess / (2 * ratio.log() / arb(2).log())).abs_upper().ceil().unique_fmpz() or 2))
             if excess < 0:
