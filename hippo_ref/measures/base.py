@@ -11,7 +11,7 @@ from typing import ClassVar, Literal, TypeAlias
 
 from mpmath import mpf
 
-from hippo_ref.orthogonal import Rows
+from hippo_ref.orthogonal import Rows, beta_moments
 from hippo_ref.precision import Vector, as_mpf, rational
 
 Entry: TypeAlias = Fraction | mpf
@@ -202,6 +202,24 @@ class SlidingWindow(Measure):
     def speed(self, v: mpf, t: mpf) -> mpf:
         """1: the window moves rigidly."""
         return mpf(1)
+
+
+def jacobi_generators(order: int, theta: Fraction, alpha: Fraction, beta: Fraction) -> Generators:
+    """Of a sliding window with the weight ``(1-v)^alpha v^beta``, tilted by it.
+
+    Monomials ``v^i``: moments of the beta distribution, ``tau = -1/theta``, kernels without envelope.
+    """
+    speed = 1 / theta
+    moments = beta_moments(2 * order, alpha, beta)
+    return Generators(
+        gram=[[moments[i + j] for j in range(order)] for i in range(order)],
+        drift=[[-i * speed if j == i - 1 else Fraction(0) for j in range(order)] for i in range(order)],
+        now=[Fraction(1)] * order,
+        inflow=speed,
+        ends=[End([Fraction(i == 0) for i in range(order)], -speed)],
+        closure="polynomial",
+        rebuilding=[[Fraction(1, i + j + 1) for j in range(order)] for i in range(order)],
+    )
 
 
 @dataclass(frozen=True)

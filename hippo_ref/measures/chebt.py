@@ -9,8 +9,8 @@ from typing import ClassVar
 
 from mpmath import mp, mpf
 
-from hippo_ref.measures.base import End, Generators, SlidingWindow
-from hippo_ref.orthogonal import Rows, beta_moments, shifted_chebyshev
+from hippo_ref.measures.base import Generators, SlidingWindow, jacobi_generators
+from hippo_ref.orthogonal import Rows, shifted_chebyshev
 from hippo_ref.precision import Vector
 
 
@@ -44,18 +44,8 @@ class ChebT(SlidingWindow):
         return [scale * p for p in _orthonormal(order, fraction)]
 
     def generators(self, order: int) -> Generators:
-        """Monomials ``v^i``: moments of the beta distribution, ``tau = -1/theta``, kernels without envelope."""
-        speed = 1 / self.theta
-        moments = beta_moments(2 * order, Fraction(-1, 2), Fraction(-1, 2))
-        return Generators(
-            gram=[[moments[i + j] for j in range(order)] for i in range(order)],
-            drift=[[-i * speed if j == i - 1 else Fraction(0) for j in range(order)] for i in range(order)],
-            now=[Fraction(1)] * order,
-            inflow=speed,
-            ends=[End([Fraction(i == 0) for i in range(order)], -speed)],
-            closure="polynomial",
-            rebuilding=[[Fraction(1, i + j + 1) for j in range(order)] for i in range(order)],
-        )
+        """Of a Jacobi window."""
+        return jacobi_generators(order, self.theta, Fraction(-1, 2), Fraction(-1, 2))
 
     def gain(self, order: int) -> Vector:
         """``sqrt 8/pi``, which makes the tilted measure ``sqrt(v (1-v))`` one of mass 1."""
