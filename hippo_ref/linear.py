@@ -11,7 +11,7 @@ from collections.abc import Callable
 from flint import arb, arb_mat, ctx
 from mpmath import mp
 
-from hippo_ref.orthogonal import arb_from_mpf, mpf_from_arb
+from hippo_ref.balls import ball, midpoint
 from hippo_ref.precision import PrecisionError, Vector
 
 
@@ -20,7 +20,7 @@ def _proved(rows: list[Vector], function: Callable[[arb_mat], arb_mat], name: st
     borrowed = ctx.prec
     extra = 32 + 2 * order
     try:
-        matrix = arb_mat(order, order, [arb_from_mpf(entry) for row in rows for entry in row])
+        matrix = arb_mat(order, order, [ball(entry) for row in rows for entry in row])
         while extra < (1 << 14):
             ctx.prec = target + extra
             extra *= 2
@@ -29,10 +29,10 @@ def _proved(rows: list[Vector], function: Callable[[arb_mat], arb_mat], name: st
             except ZeroDivisionError:
                 # Singular as far as these balls can tell; a higher precision may tell otherwise.
                 continue
-            if all(ball.is_finite() for ball in balls):
-                allowed = max(ball.abs_upper() for ball in balls) * arb(2) ** -target
-                if all(ball.rad() < allowed for ball in balls):
-                    values = [mpf_from_arb(ball) for ball in balls]
+            if all(entry.is_finite() for entry in balls):
+                allowed = max(entry.abs_upper() for entry in balls) * arb(2) ** -target
+                if all(entry.rad() < allowed for entry in balls):
+                    values = [midpoint(entry) for entry in balls]
                     return [values[n * order : (n + 1) * order] for n in range(order)]
     finally:
         ctx.prec = borrowed

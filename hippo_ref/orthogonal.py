@@ -8,8 +8,9 @@ from fractions import Fraction
 from functools import lru_cache
 
 from flint import arb, ctx
-from mpmath import libmp, mp, mpf
+from mpmath import mp, mpf
 
+from hippo_ref.balls import midpoint
 from hippo_ref.fixed import Integers, to_fixed
 from hippo_ref.precision import Vector, as_mpf
 
@@ -133,17 +134,6 @@ def _legendre_scales(order: int, bits: int) -> Vector:
     return [mp.sqrt(2 * n + 1) for n in range(order)]
 
 
-def arb_from_mpf(value: mpf) -> arb:
-    """The ball of radius 0 around the number: mantissa and exponent are handed over, no decimal in between."""
-    return arb(value)
-
-
-def mpf_from_arb(ball: arb) -> mpf:
-    """The midpoint of a ball, exactly."""
-    mantissa, exponent = ball.mid().man_exp()
-    return mp.make_mpf(libmp.from_man_exp(int(mantissa), int(exponent)))
-
-
 @lru_cache(maxsize=64)
 def gauss_legendre(degree: int, bits: int) -> tuple[tuple[mpf, mpf], ...]:
     """Nodes in (0, 1) and weights (sum 1) of Gauss–Legendre quadrature, as pairs, exact to ``bits`` bits.
@@ -160,7 +150,7 @@ def gauss_legendre(degree: int, bits: int) -> tuple[tuple[mpf, mpf], ...]:
             # Halving and shifting to (0, 1) cancels for the leftmost nodes, hence the extra bits beyond the target.
             pairs = [((1 + node) / 2, weight / 2) for node, weight in balls]
             if min(ball.rel_accuracy_bits() for pair in pairs for ball in pair) >= bits:
-                return tuple((mpf_from_arb(node), mpf_from_arb(weight)) for node, weight in pairs)
+                return tuple((midpoint(node), midpoint(weight)) for node, weight in pairs)
             extra *= 2
     finally:
         ctx.prec = borrowed

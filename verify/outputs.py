@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from verify.campaign import Report
+from verify.folders import write_whole
 from verify.verdict import Status, Verdict
 
 SEVERITY = {
@@ -168,19 +167,4 @@ WRITERS: dict[str, Callable[[Path, Report], None]] = {
 
 
 def _write(path: Path, text: str) -> None:
-    """Replace a file in one step, so that a reader never sees half of it; a device or a pipe is written to."""
-    content = text.encode("utf-8", "backslashreplace")  # names and messages may hold lone surrogates
-    if path.exists() and not path.is_file():
-        path.write_bytes(content)
-        return
-    path = path.resolve()  # what a link points to is meant, not the link
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_whole(path, text.encode("utf-8", "backslashreplace"))  # names and messages may hold lone surrogates

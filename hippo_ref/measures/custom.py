@@ -129,14 +129,10 @@ class Custom(Measure):
         """``omega/chi`` at a point, omega of mass 1."""
         if self.tilt == "weight":
             return mpf(1)
-        tilt = _FLAT if self.tilt is None else self.tilt
-        if tilt.far or tilt.now:  # exponents first: their difference may be finite where both are not
-            smooth = replace(self.weight, far=self.weight.far - tilt.far, now=self.weight.now - tilt.now)
-            return _at(smooth, node) / _at(replace(tilt, far=Fraction(0), now=Fraction(0)), node) / self._mass(order)
-        return _at(self.weight, node) / _at(tilt, node) / self._mass(order)
+        return _at(self.envelope(), node) / self._mass(order)
 
     def envelope(self) -> Weight:
-        """``omega/chi``, of any mass."""
+        """``omega/chi``, of any mass; exponents are subtracted, since both may be infinite where this is not."""
         if self.tilt == "weight":
             return _FLAT
         omega, chi = self.weight, _FLAT if self.tilt is None else self.tilt

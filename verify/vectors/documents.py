@@ -19,7 +19,8 @@ from hippo_ref.vectors.document import FORMAT, checksums, header, text
 from hippo_ref.vectors.extents import EXTENTS
 from hippo_ref.vectors.groups import questions
 from hippo_ref.vectors.question import KINDS, SETTINGS
-from verify.vectors.files import FormatError, records, write_whole
+from verify.folders import write_whole
+from verify.vectors.files import FormatError, records
 
 PRESET = 9 | lzma.PRESET_EXTREME
 

@@ -1,12 +1,10 @@
-"""Answer files and the numbers in them; files are read whole, and written in one step."""
+"""Answer files and the numbers in them; files are read whole."""
 
 from __future__ import annotations
 
 import json
 import lzma
 import math
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Context, Decimal, InvalidOperation
@@ -157,25 +155,3 @@ def _number(value: Any, digits: int) -> tuple[float, float] | None:
         return math.inf, 0.0
     except (ValueError, InvalidOperation):
         return None
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Replace a file in one step: whoever stops us leaves the old file, or none; a device or a pipe is written to.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    if path.exists() and not path.is_file():
-        path.write_bytes(content)
-        return
-    path = path.resolve()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
