@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from verify.budgeting import error_budget, error_budgets
-    from verify.campaign import Report, UsageError, check
+    from verify.campaign import Report
+    from verify.cases import UsageError
+    from verify.checking import check
     from verify.identification import identify
     from verify.parametrize import parametrize_with_checks
 
@@ -26,8 +28,8 @@ __all__ = [
 
 _HOMES = {
     "Report": "verify.campaign",
-    "UsageError": "verify.campaign",
-    "check": "verify.campaign",
+    "UsageError": "verify.cases",
+    "check": "verify.checking",
     "error_budget": "verify.budgeting",
     "error_budgets": "verify.budgeting",
     "identify": "verify.identification",

@@ -13,8 +13,9 @@ import mpmath
 
 from verify.adapters.isolated import DEFAULT_MEMORY, DEFAULT_TIMEOUT, IsolatedTarget
 from verify.budget import Budget
-from verify.campaign import EXIT, LEGS_ONLY, UsageError, default_oracle, make_case, overall
+from verify.campaign import EXIT, default_oracle, overall
 from verify.case import DTYPES
+from verify.cases import LEGS_ONLY, UsageError, make_case
 from verify.decomposition import Request
 from verify.decomposition import measure as decomposed
 from verify.oracle import Function, Oracle

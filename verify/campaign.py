@@ -3,129 +3,31 @@
 from __future__ import annotations
 
 import json
-import math
-import operator
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from verify import expected as expectations
 from verify.adapters import ADAPTERS
-from verify.adapters.isolated import DEFAULT_MEMORY, DEFAULT_TIMEOUT, IsolatedTarget, make_worker
-from verify.case import DEFAULT_ORDERS, DTYPES, LEVELS, Case, as_text
-from verify.checks import CHECKS, SUITES, Suite
+from verify.adapters.isolated import DEFAULT_TIMEOUT, IsolatedTarget, make_worker
+from verify.case import DEFAULT_ORDERS, DTYPES, STEPPING, Case
+from verify.cases import LEGS_ONLY, METHODS, PARAMETERS, UsageError, make_case
+from verify.checks import CHECKS, Suite
 from verify.convention import Convention, settle
 from verify.diagnosis import Diagnosis, diagnose
 from verify.folders import cache_folder
 from verify.isolation import Worker
 from verify.oracle import Oracle
 from verify.provenance import collect
-from verify.result import LiveTarget, Target, TargetError
+from verify.result import Target
 from verify.store import VerdictStore
 from verify.verdict import SCHEMA, Status, Verdict
 
-METHODS = ("bilinear", "backward_euler", "euler", "zoh", "trapezoid", "foh")
-LEGS_ONLY = ("trapezoid", "foh")
-PARAMETERS: dict[str, tuple[str, ...]] = {
-    "legs": (),
-    "legt": ("theta",),
-    "lmu": ("theta",),
-    "lagt": ("alpha", "beta"),
-    "fout": ("theta",),
-    "legs_lti": (),
-}
-"""Measures we can check, with their parameters."""
-DEFAULTS = {"theta": Fraction(1), "alpha": Fraction(0), "beta": Fraction(1)}
-
-LARGEST = Fraction(10**30)
-"""Windows, tilts and steps beyond it, or below its inverse, leave floating point on the way to a bound."""
-
 EXIT = {"pass": 0, "fail": 1, "error": 3, "empty": 4, "inconclusive": 5}
 """Exit codes of the statuses; 2 is wrong usage."""
-
-
-class UsageError(ValueError):
-    """Arguments that do not make a case; the message says what was got and what is accepted."""
-
-
-def make_case(
-    target: str,
-    measure: str = "legs",
-    *,
-    order: int = 4,
-    method: str = "bilinear",
-    level: str = "matrices",
-    dtype: str = "float64",
-    dt: float | None = None,
-    theta: Any = None,
-    alpha: Any = None,
-    beta: Any = None,
-) -> Case:
-    """A validated case; ``dt`` defaults to theta/64 for invariant laws.
-
-    Raises:
-        UsageError: an unknown key, a parameter that the measure does not have or outside its domain, dt for LegS.
-    """
-    for name, value, accepted in (
-        ("measure", measure, tuple(PARAMETERS)),
-        ("method", method, METHODS),
-        ("level", level, LEVELS),
-        ("dtype", dtype, DTYPES),
-    ):
-        if value not in accepted:
-            raise UsageError(f"{name} is {value!r}; accepted: {', '.join(accepted)}")
-    given_order: Any = order
-    if isinstance(given_order, bool) or not hasattr(given_order, "__index__") or given_order < 1:
-        raise UsageError(f"order is {order!r}; accepted: an integer from 1")
-    order = operator.index(given_order)
-    if method in LEGS_ONLY and measure != "legs":
-        raise UsageError(
-            f"method {method!r} is defined for legs only; for {measure} choose bilinear, backward_euler, euler or zoh"
-        )
-    parameters: dict[str, Fraction] = {}
-    for name, given in (("theta", theta), ("alpha", alpha), ("beta", beta)):
-        if name not in PARAMETERS[measure]:
-            if given is not None and _fraction(name, given) != DEFAULTS[name]:
-                having = [key for key, names in PARAMETERS.items() if name in names]
-                raise UsageError(
-                    f"{name} is {given}, but {measure} has no {name}; measures with it: {', '.join(having)}"
-                )
-            continue
-        number = DEFAULTS[name] if given is None else _fraction(name, given)
-        if name in ("theta", "beta") and number > 0 and not 1 / LARGEST <= number <= LARGEST:
-            raise UsageError(f"{name} is {given}; accepted: a number from 1e-30 to 1e30")
-        number = Fraction(float(number))  # as a target is given it
-        if name in ("theta", "beta") and number <= 0:
-            raise UsageError(f"{name} is {given}; accepted: a number above 0")
-        if name == "alpha" and not -1 < number < 1:
-            raise UsageError(f"alpha is {given}; accepted: a number between -1 and 1")
-        parameters[name] = number
-    if measure == "legs":
-        if dt is not None:
-            raise UsageError(f"dt is {dt}, but legs has no time step: its update depends on the sample's index alone")
-    else:
-        given = dt
-        try:
-            dt = float(parameters.get("theta", Fraction(1)) / 64) if dt is None else float(dt)
-        except (TypeError, ValueError, OverflowError):
-            raise UsageError(f"dt is {given!r}; accepted: a number above 0") from None
-        if not (math.isfinite(dt) and dt > 0):
-            raise UsageError(f"dt is {dt}; accepted: a number above 0")
-        if not 1 / LARGEST <= dt <= LARGEST:
-            raise UsageError(f"dt is {dt}; accepted: a number from 1e-30 to 1e30")
-    exact = tuple((name, as_text(value)) for name, value in sorted(parameters.items()))
-    return Case(target, measure, order, method, level, dtype, dt, exact)
-
-
-def _fraction(name: str, value: Any) -> Fraction:
-    try:
-        return Fraction(value) if not isinstance(value, str) else Fraction(value.strip())
-    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
-        raise UsageError(f"{name} is {value!r}; accepted: a number, such as 0.5 or 1/3") from None
 
 
 def default_oracle() -> Oracle:
@@ -235,142 +137,6 @@ def overall(counts: Mapping[str, int]) -> str:
     return "pass"
 
 
-def check(
-    target: Any,
-    measure: str = "legs",
-    level: str | None = None,
-    *,
-    method: str = "bilinear",
-    theta: Any = None,
-    dt: float | None = None,
-    alpha: Any = None,
-    beta: Any = None,
-    orders: Sequence[int] = DEFAULT_ORDERS,
-    dtype: str = "float64",
-    suite: str = "quick",
-    seed: int = 0,
-    timeout: float = DEFAULT_TIMEOUT,
-    memory_limit: int | None = DEFAULT_MEMORY,
-    convention: str = "exact",
-    target_arg: Mapping[str, Any] | None = None,
-    expected: Path | str | None = None,
-    accuracy: str = "entrywise",
-    checks: Sequence[str] | None = None,
-    oracle: Oracle | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
-) -> Report:
-    """Validate one implementation.
-
-    Args:
-        target: ``package.module:attr``, ``file.py:attr`` or an adapter's name (run in a worker process), or a live
-            callable or object (run here; an exception becomes an ERROR verdict).
-        measure: key of the measure it claims to be.
-        level: level to check; default: what the target offers, ``matrices`` for a plain callable.
-        method: discretization rule.
-        theta: window length (legt, lmu, fout).
-        dt: sample spacing of invariant laws; default theta/64.
-        alpha: exponent of lagt.
-        beta: tilt of lagt.
-        orders: numbers of coefficients to try.
-        dtype: arithmetic it is judged in.
-        suite: ``quick`` or ``full``.
-        seed: seed of the drawn inputs.
-        timeout: seconds per call into a worker.
-        memory_limit: bytes a worker may hold; None for no limit.
-        convention: ``exact``, or ``auto`` to find, report and undo a consistent convention first.
-        target_arg: keywords passed on to the target.
-        expected: TOML file of expected failures.
-        accuracy: ``entrywise``, or ``normwise`` if the matrices come out of a factorisation.
-        checks: keys of the checks to run; default all.
-        oracle: exact answers; default: kept in the user's cache folder.
-        progress: called with a description, the number done and the number in all.
-
-    Raises:
-        UsageError: arguments that do not make a case.
-    """
-    for name, value, accepted in (
-        ("suite", suite, tuple(SUITES)),
-        ("convention", convention, ("exact", "auto")),
-        ("accuracy", accuracy, ("entrywise", "normwise")),
-        *(("check", key, tuple(CHECKS)) for key in checks or ()),
-    ):
-        if value not in accepted:
-            raise UsageError(f"{name} is {value!r}; accepted: {', '.join(accepted)}")
-    if isinstance(target, str) and target.startswith("exec:"):
-        raise UsageError(
-            f"target is {target!r}: processes cannot be checked yet; give package.module:attr or file.py:attr"
-        )
-    if not orders:
-        raise UsageError("orders is empty; give at least one, such as 4,8,16")
-    if target_arg and not isinstance(target, str):
-        raise UsageError(
-            "target_arg is for targets named by a string; bind keywords of a live one with functools.partial"
-        )
-    name = target if isinstance(target, str) else getattr(target, "__name__", type(target).__name__)
-    cases = [
-        make_case(
-            name, measure, order=order, method=method, dtype=dtype, dt=dt, theta=theta, alpha=alpha, beta=beta,
-            level=level or "matrices",
-        )
-        for order in dict.fromkeys(orders)
-    ]  # fmt: skip
-    entries = expectations.load(Path(expected)) if expected is not None else []
-    truth = oracle or default_oracle()
-    if isinstance(target, str):
-        subject: Target = IsolatedTarget(
-            target, level=level, arguments=target_arg, timeout=timeout, memory_limit=memory_limit,
-            normwise=accuracy == "normwise",
-        )  # fmt: skip
-    else:
-        subject = LiveTarget(target, level, normwise=accuracy == "normwise")
-    chosen = replace(SUITES[suite], seed=seed)
-    report = Report(name, [], provenance=collect(seed), convention_mode=convention)
-    try:
-        _fill(report, subject, cases, level, chosen, list(checks or CHECKS), truth, convention, progress)
-    finally:
-        subject.close()
-    report.verdicts = expectations.apply(report.verdicts, entries)
-    report.notes = [
-        f"expected failure matched nothing: {entry.describe()}" for entry in expectations.unmatched(entries, [name])
-    ]
-    return report
-
-
-def _fill(
-    report: Report,
-    subject: Target,
-    cases: Sequence[Case],
-    level: str | None,
-    suite: Suite,
-    checks: Sequence[str],
-    oracle: Oracle,
-    convention: str,
-    progress: Callable[[str, int, int], None] | None,
-) -> None:
-    try:
-        offered = subject.levels()
-    except TargetError as error:
-        evidence = {"kind": error.kind, **error.evidence}
-        lost = replace(cases[0], level=level or "matrices")
-        claim = "the target can be loaded"
-        report.verdicts = [Verdict("load", claim, lost, Status.ERROR, message=error.message, worst=evidence)]
-        return
-    levels = offered if level is None else (level,)
-    judged = subject
-    if convention == "auto":
-        report.convention, settled, judged = settle(subject, cases[0], oracle)
-        cases = [replace(case, parameters=settled.parameters) for case in cases]
-    work = [(replace(case, level=name)) for case in cases for name in levels]
-    for done, case in enumerate(work):
-        if progress is not None:
-            progress(case.describe(), done, len(work))
-        report.verdicts.extend(verdicts_of(case, judged, oracle, suite, checks))
-    if any(verdict.status is Status.FAIL for verdict in report.verdicts):
-        report.diagnosis = diagnose(judged, report.verdicts, oracle)
-    if progress is not None:
-        progress("done", len(work), len(work))
-
-
 # The whole campaign.
 
 
@@ -427,13 +193,13 @@ def plan(
         for measure, fixed in adapter.measures.items():
             if measures is not None and measure not in measures:
                 continue
-            steps = any(level in adapter.levels for level in ("step", "scan", "gradient"))
+            steps = any(level in STEPPING for level in adapter.levels)
             rules = [
                 m for m in (methods or METHODS) if m in adapter.methods and (measure == "legs" or m not in LEGS_ONLY)
             ]
             for index, method in enumerate(rules if steps else rules[:1] or ["bilinear"]):
                 # What does not depend on the rule is asked under the first one only.
-                levels = tuple(lv for lv in adapter.levels if index == 0 or lv in ("step", "scan", "gradient"))
+                levels = tuple(lv for lv in adapter.levels if index == 0 or lv in STEPPING)
                 for dtype in (d for d in dtypes if d in adapter.dtypes):
                     for order in dict.fromkeys(orders):
                         case = make_case(

@@ -50,6 +50,8 @@ class Model:
         finish: what happens to the answer of step, scan and gradient.
         points: what happens to the points of a reconstruction.
         inner: dtype of the arithmetic.
+        times: times of the samples under the scale law (zoh: ends of the cells), where they are given.
+        stream: (streams (S, L), i) -> the stream that is scanned for entry i of a batch.
     """
 
     case: Case
@@ -66,6 +68,8 @@ class Model:
     coefficients: Callable[[Array], Array] = lambda coefficients: coefficients
     columns: Callable[[Array], Array] = lambda jacobian: jacobian
     inner: str = ""
+    times: tuple[float, ...] | None = None
+    stream: Callable[[Array, int], Array] = lambda streams, i: streams[i]
 
     @property
     def dtype(self) -> Any:
@@ -92,6 +96,24 @@ class Model:
         with np.errstate(all="ignore"):
             return self.finish(self._scan(np.asarray(samples, self.dtype), order))
 
+    def timed_scan(self, samples: Array, timestamps: Array, order: int) -> Array:
+        """All states, each sample at its own time."""
+        return replace(self, times=tuple(np.asarray(timestamps, float).tolist())).scan(samples, order)
+
+    def batch_scan(self, samples: Array, order: int) -> Array:
+        """All states of each stream."""
+        streams = np.asarray(samples, self.dtype)
+        return np.stack([self.scan(self.stream(streams, i), order) for i in range(len(streams))])
+
+    def resume(self, state: Array, samples: Array, k: int) -> Array:
+        """States after each further sample; the first of them is sample number k."""
+        state, states = np.asarray(state, self.dtype), []
+        with np.errstate(all="ignore"):
+            for i, sample in enumerate(np.asarray(samples, self.dtype)):
+                state = self._step(state, sample, k + i)
+                states.append(state)
+            return self.finish(np.stack(states))
+
     def _scan(self, samples: Array, order: int) -> Array:
         state = np.zeros(order, self.dtype)
         states = np.empty((len(samples), order), self.dtype)
@@ -108,6 +130,16 @@ class Model:
         with np.errstate(all="ignore"):
             columns = np.stack([self._scan(impulse, order)[-1] for impulse in impulses], axis=1)
         return self.columns(self.finish(columns))
+
+    def factors(self, order: int) -> tuple[Array, Array, Array, Array]:
+        """``(Lambda, P, B, V)`` from the eigenvectors of the normal part, which a low-rank term makes of A."""
+        A, B = self.system(order)
+        P = low_rank(self.case.measure, A, B)
+        normal = A + P @ P.T
+        # Skew-symmetric but for a multiple of the identity: -i times it is Hermitian, so its eigenvectors are unitary.
+        shift = np.trace(normal) / order
+        frequencies, V = np.linalg.eigh(-1j * (normal - shift * np.eye(order)))
+        return shift + 1j * frequencies, V.conj().T @ P, V.conj().T @ B, V
 
     def reconstruct(self, state: Array, points: Array) -> Array:
         """Values at fractions of the window."""
@@ -132,18 +164,28 @@ class Model:
         first = unit[0] * sample
         if self.scale_law and k == 0 and self.start:
             return first
-        if self.scale_law and k == 1 and self.method in ("trapezoid", "foh"):
-            return self._line(before, sample - before, 1.0, len(B))
+        now, last = self._moments(k)
+        if self.scale_law and last == 0 and self.method in ("trapezoid", "foh"):
+            return self._line(before, (sample - before) / now, now, len(B))
         if self.method in ("zoh", "foh"):
             return self._hold(A, B, state, sample, k, before)
         if self.method == "trapezoid":
-            now, last = self.dtype(self.clock(k)), self.dtype(self.clock(k - 1))
-            right = self.apply(unit + A / (2 * last), state) + B / 2 * (before / last + sample / now)
-            return self.solve(unit - A / (2 * now), right)
+            d, last, now = self.dtype(now - last), self.dtype(last), self.dtype(now)
+            right = self.apply(unit + d * A / (2 * last), state) + d * B / 2 * (before / last + sample / now)
+            return self.solve(unit - d * A / (2 * now), right)
         a = self.dtype(GBT[self.method])
-        h = self.dtype(1 / max(self.clock(k), 1) if self.scale_law else (self.case.dt or 0) * self.step_size)
+        if self.times is not None:
+            h = self.dtype((now - last) / now)
+        else:
+            h = self.dtype(1 / max(self.clock(k), 1) if self.scale_law else (self.case.dt or 0) * self.step_size)
         right = self.apply(unit + (1 - a) * h * A, state) + h * B * sample
         return self.solve(unit - a * h * A, right) if a else right
+
+    def _moments(self, k: int) -> tuple[float, float]:
+        """Times of sample k and of the one before."""
+        if self.times is not None:
+            return self.times[k], self.times[k - 1] if k else 0.0
+        return self.clock(k), self.clock(k - 1)
 
     def _line(self, value: Any, slope: Any, time: float, order: int) -> Array:
         """Projection of ``value + slope x`` on [0, time]."""
@@ -160,17 +202,28 @@ class Model:
             block[:order, :order], block[:order, order] = A, B
             full = _exponential(block.tobytes(), str(A.dtype), order + 1, (self.case.dt or 0) * self.step_size)
             return self.apply(full[:order, :order], state) + full[:order, order] * sample
+        now, last = self._moments(k)
         if self.method == "zoh":
-            k = max(int(self.clock(k)), 1)
-            G = _exponential(A.tobytes(), str(A.dtype), order, math.log1p(1 / k))
+            growth = (now - last) / last if self.times is not None else 1 / max(int(self.clock(k)), 1)
+            G = _exponential(A.tobytes(), str(A.dtype), order, math.log1p(growth))
             held = self._line(sample, 0.0, 1.0, order)
             return held + self.apply(G, state - held)
-        now, last = self.clock(k), self.clock(k - 1)
-        slope = sample - before
+        slope = (sample - before) / (now - last)
         old = self._line(before - slope * last, slope, last, order)
         new = self._line(before - slope * last, slope, now, order)
         G = _exponential(A.tobytes(), str(A.dtype), order, math.log(now / last))
         return new + self.apply(G, state - old)
+
+
+def low_rank(measure: str, A: Array, B: Array) -> Array:
+    """(N, r) P with ``A + P P^T`` normal: from the structure identities."""
+    order = len(B)
+    if measure in ("legs", "legs_lti", "lagt"):
+        column = B if measure != "lagt" else np.ones(order)
+        return np.asarray(column[:, None] / math.sqrt(2))
+    values, vectors = np.linalg.eigh(-(A + A.T) / 2)
+    keep = values > 1e-9 * max(abs(values[-1]), 1e-300)
+    return np.asarray(vectors[:, keep] * np.sqrt(values[keep]))
 
 
 @lru_cache(maxsize=512)

@@ -10,8 +10,13 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
-LEVELS = ("matrices", "step", "scan", "reconstruct", "gradient")
-"""The interfaces a target can offer, simplest first."""
+LEVELS = (
+    *("matrices", "step", "scan", "reconstruct", "gradient"),
+    *("timed_scan", "batch_scan", "resume", "factors"),
+)
+"""The interfaces a target can offer."""
+STEPPING = ("step", "scan", "gradient", "timed_scan", "batch_scan", "resume")
+"""Those in which the discretization rule plays a part."""
 
 DTYPES = ("float64", "float32")
 DEFAULT_ORDERS = (4, 8, 16, 32, 64)
@@ -96,5 +101,5 @@ class Case:
     def describe(self) -> str:
         """One line for a person."""
         parameters = "".join(f", {name}={value}" for name, value in self.parameters)
-        rule = f" {self.method}" if self.level != "matrices" else ""
+        rule = f" {self.method}" if self.level in STEPPING else ""
         return f"{self.measure}{parameters} N={self.order}{rule} {self.level} {self.dtype}"

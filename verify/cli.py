@@ -153,13 +153,13 @@ def check(
     progress: Annotated[bool, typer.Option(help="Show progress.")] = True,
 ) -> None:
     """Validate one implementation."""
-    from verify import campaign, console, outputs  # noqa: PLC0415
+    from verify import checking, console, outputs  # noqa: PLC0415
 
     if timeout <= 0:
         _fail(f"--timeout is {timeout}; accepted: seconds above 0")
     with console.progress(progress) as show:
         try:
-            report = campaign.check(
+            report = checking.check(
                 target, measure, level, method=method, theta=theta, dt=dt, alpha=alpha, beta=beta,
                 orders=_integers(orders), dtype=dtype, suite=suite.value, seed=seed, timeout=timeout,
                 memory_limit=_bytes(memory_limit), convention=convention.value, accuracy=accuracy.value,
@@ -466,7 +466,7 @@ def checks(json_: JsonFlag = False) -> None:
 @app.command()
 def measures(json_: JsonFlag = False) -> None:
     """List the measures of the reference, and which of them targets can be checked against."""
-    from verify.campaign import PARAMETERS  # noqa: PLC0415
+    from verify.cases import PARAMETERS  # noqa: PLC0415
     from verify.oracle import known_measures  # noqa: PLC0415
 
     rows = [{**row, "checked": row["key"] in PARAMETERS} for row in known_measures()]

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from verify.adapters.isolated import DEFAULT_MEMORY, DEFAULT_TIMEOUT, IsolatedTarget
-from verify.campaign import METHODS, UsageError, default_oracle
+from verify.campaign import default_oracle
 from verify.case import Case
+from verify.cases import METHODS, UsageError
 from verify.convention import Convention
 from verify.convention import identify as identify_target
 from verify.oracle import Oracle

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from verify.campaign import UsageError, default_oracle, make_case, verdicts_of
+from verify.campaign import default_oracle, verdicts_of
 from verify.case import DEFAULT_ORDERS
+from verify.cases import UsageError, make_case
 from verify.checks import CHECKS, SUITES
 from verify.result import LiveTarget, TargetError
 from verify.verdict import Status

@@ -47,7 +47,8 @@ class Result:
     """One answer of a target.
 
     Attributes:
-        arrays: ``{"A", "B"}`` for matrices, else ``{"value"}``; real arrays.
+        arrays: ``{"A", "B"}`` for matrices, ``{"Lambda", "P", "B", "V"}`` for factors (complex128), else ``{"value"}``;
+            real arrays.
         dtype: dtype of the answer as the target gave it (of A for matrices).
         malformed: empty, or what is wrong with the answer's form, as a sentence.
         input_changed: whether the target wrote into the arrays it was given.
@@ -177,7 +178,36 @@ def invoke(offered: Mapping[str, Callable[..., Any]], level: str, arguments: Seq
     return _form(level, answer, changed)
 
 
+FACTORS = ("Lambda", "P", "B", "V")
+"""Diagonal plus low rank: ``A = V (diag(Lambda) - P P^*) V^*``, and B in the coordinates of V, so that V B is real."""
+
+
+def _factors(answer: Any, changed: bool) -> Result:
+    if isinstance(answer, Mapping):
+        parts = [answer.get(name) for name in FACTORS]
+    elif all(hasattr(answer, name) for name in FACTORS):
+        parts = [getattr(answer, name) for name in FACTORS]
+    elif isinstance(answer, tuple | list) and len(answer) == len(FACTORS):
+        parts = list(answer)
+    else:
+        return Result(malformed=f"returned {_kind(answer)}; expected (Lambda, P, B, V)", input_changed=changed)
+    arrays, dtypes = {}, []
+    for name, part in zip(FACTORS, parts, strict=True):
+        array, problem = _array(part, name)
+        if array is None:
+            return Result(malformed=problem, input_changed=changed)
+        dtypes.append(str(array.dtype))
+        arrays[name] = np.array(array, dtype=np.complex128)
+    if arrays["B"].ndim == 2 and arrays["B"].shape[1] == 1:
+        arrays["B"] = arrays["B"][:, 0]
+    if arrays["P"].ndim == 1:
+        arrays["P"] = arrays["P"][:, None]
+    return Result(arrays, dtypes[0], input_changed=changed)
+
+
 def _form(level: str, answer: Any, changed: bool) -> Result:
+    if level == "factors":
+        return _factors(answer, changed)
     if level != "matrices":
         value, problem = _real(answer, "the answer")
         if value is None:
@@ -207,8 +237,8 @@ def _kind(value: Any) -> str:
     return "None" if value is None else f"a {type(value).__name__}"
 
 
-def _real(value: Any, what: str) -> tuple[Array | None, str]:
-    """An array-like of any library as a real numpy array, or None and the reason why it is none."""
+def _array(value: Any, what: str) -> tuple[Array | None, str]:
+    """An array-like of any library as a numpy array of numbers, or None and the reason why it is none."""
     if value is None:
         return None, f"{what} is None; expected an array"
     if hasattr(value, "detach"):  # torch
@@ -227,6 +257,16 @@ def _real(value: Any, what: str) -> tuple[Array | None, str]:
             array = array.astype(np.float64)
     except (TypeError, ValueError) as error:
         return None, f"{what} is {_kind(value)}, which is no array: {error}"
+    if array.dtype.kind not in "fiuc":
+        return None, f"{what} has dtype {array.dtype}; expected numbers"
+    return array, ""
+
+
+def _real(value: Any, what: str) -> tuple[Array | None, str]:
+    """An array-like of any library as a real numpy array, or None and the reason why it is none."""
+    array, problem = _array(value, what)
+    if array is None:
+        return None, problem.replace("expected numbers", "expected real numbers")
     if array.dtype.kind == "c":
         # What a complex decomposition leaves when its imaginary parts cancel is rounding of its own size.
         if np.abs(array.imag).max(initial=0.0) > 64 * array.size**0.5 * np.finfo(array.dtype).eps * np.abs(array).max(
@@ -234,6 +274,4 @@ def _real(value: Any, what: str) -> tuple[Array | None, str]:
         ):
             return None, f"{what} is complex with imaginary parts up to {np.abs(array.imag).max():.3g}; expected real"
         array = array.real
-    if array.dtype.kind not in "fiu":
-        return None, f"{what} has dtype {array.dtype}; expected real numbers"
     return np.array(array), ""

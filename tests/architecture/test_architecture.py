@@ -10,7 +10,7 @@ import pytest
 import hippo_ref
 from verify.adapters import ADAPTERS
 from verify.bounds import GBT
-from verify.campaign import METHODS, PARAMETERS
+from verify.cases import METHODS, PARAMETERS
 from verify.checks import CHECKS
 from verify.checks.convergence import NOMINAL
 from verify.convention import MEASURES

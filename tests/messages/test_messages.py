@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import verify
-from verify.campaign import UsageError, make_case, plan
+from verify.campaign import plan
+from verify.cases import UsageError, make_case
 from verify.checks import SUITES
 from verify.identification import identify
 from verify.parametrize import parametrize_with_checks
@@ -26,7 +27,7 @@ class ReadOut:
 
 MEASURES = "legs, legt, lmu, lagt, fout, legs_lti"
 METHODS = "bilinear, backward_euler, euler, zoh, trapezoid, foh"
-LEVELS = "matrices, step, scan, reconstruct, gradient"
+LEVELS = "matrices, step, scan, reconstruct, gradient, timed_scan, batch_scan, resume, factors"
 POSITIVE = "accepted: a number above 0"
 NUMBER = "accepted: a number, such as 0.5 or 1/3"
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from verify.campaign import METHODS, make_case
 from verify.candidates import LEGITIMATE, right_model
+from verify.cases import METHODS, make_case
 from verify.checks import CHECKS, QUICK
 from verify.defects import DEFECTS
 from verify.folders import cache_folder

@@ -19,7 +19,7 @@ import verify
 from verify.bounds import scan_limits
 from verify.budget import ADVICE, COMPONENTS
 from verify.budgeting import as_function, error_budget, error_budgets
-from verify.campaign import PARAMETERS, UsageError
+from verify.cases import PARAMETERS, UsageError
 from verify.cli import app
 from verify.decomposition import JACKSON
 from verify.oracle import Function, Oracle

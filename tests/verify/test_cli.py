@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 import hippo_ref
 from verify.adapters import ADAPTERS
-from verify.campaign import PARAMETERS
 from verify.case import LEVELS
+from verify.cases import PARAMETERS
 from verify.checks import CHECKS
 from verify.cli import app
 from verify.provenance import collect

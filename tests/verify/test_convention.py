@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import verify
-from verify.campaign import make_case
 from verify.candidates import right_model
+from verify.cases import make_case
 from verify.convention import SCALINGS
 from verify.defects import DEFECTS
 from verify.folders import cache_folder

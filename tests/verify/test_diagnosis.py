@@ -3,8 +3,8 @@
 import pytest
 
 import verify
-from verify.campaign import make_case
 from verify.candidates import right_model
+from verify.cases import make_case
 from verify.defects import DEFECTS
 from verify.diagnosis import diagnose
 from verify.folders import cache_folder

@@ -21,7 +21,7 @@ from verify.bounds import (
     step_limits,
     weights,
 )
-from verify.campaign import METHODS, make_case
+from verify.cases import METHODS, make_case
 from verify.checks.base import judge
 from verify.folders import cache_folder
 from verify.metrics import norm, ratio, worst_index

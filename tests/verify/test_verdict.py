@@ -5,7 +5,8 @@ import math
 
 import pytest
 
-from verify.campaign import make_case, overall
+from verify.campaign import overall
+from verify.cases import make_case
 from verify.inputs import ReadOut, Signal, Transition
 from verify.verdict import Status, Verdict
 

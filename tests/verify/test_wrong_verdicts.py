@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import verify
-from verify.campaign import make_case
 from verify.candidates import right_model
+from verify.cases import make_case
 from verify.folders import cache_folder
 from verify.oracle import Oracle
 

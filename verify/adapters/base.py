@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import Any, Literal
 
-from verify.case import Case
+from verify.case import STEPPING, Case
 
 
 class Adapter(ABC):
@@ -59,7 +59,7 @@ class Adapter(ABC):
         ):
             if value not in offered:
                 return f"{self.key} has no {name} {value}; it has {', '.join(offered)}"
-        if case.level in ("step", "scan", "gradient") and case.method not in self.methods:
+        if case.level in STEPPING and case.method not in self.methods:
             return f"{self.key} has no rule {case.method}; it has {', '.join(self.methods)}"
         if not smallest <= case.order <= largest:
             return f"{self.key} takes orders from {smallest} to {largest}"
