@@ -10,7 +10,7 @@ from vector_tools import lines_of, write_document
 
 from hippo_ref.vectors.extents import QUICK, RULES
 from hippo_ref.vectors.groups import questions
-from verify import bounds
+from verify.bounds import holds
 from verify.bounds import gbt_weight, hold_degree, majorant
 from verify.case import Case
 from verify.oracle import Oracle
@@ -144,7 +144,7 @@ def test_the_swell_of_a_window_that_does_not_contract_is_counted():
     A = np.array(operator.A)
     norms = [np.linalg.norm(scipy.linalg.expm(A * s), 2) for s in np.linspace(0, 0.25, 101)]
     assert max(norms) > 2
-    assert bounds._swell(A, 0.25) >= max(norms)
+    assert holds._swell(A, 0.25) >= max(norms)
     assert not operator.contracts
     named = replace(operator, measure="legt")
     assert np.all(majorant(operator, 1).K >= majorant(named, 1).K)

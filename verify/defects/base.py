@@ -27,6 +27,7 @@ class Defect:
         evidence: why we think so.
         alter: right model -> wrong model.
         applies: whether it is a defect of a case at all.
+        order: number of coefficients at which it is shown; some do not show at small or even orders.
     """
 
     key: str
@@ -34,6 +35,7 @@ class Defect:
     evidence: str
     alter: Callable[[Model], Model]
     applies: Callable[[Case], bool] = lambda case: True
+    order: int = 6
 
     def target(self, case: Case, oracle: Oracle) -> Target:
         """The wrong candidate, as a target of this process."""
