@@ -10,7 +10,7 @@ STORE ?= .hippo-verify/run
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: verify test lint wheel published clean
+.PHONY: verify test test-random lint wheel published clean
 .DEFAULT_GOAL := verify
 
 $(STAMP): pyproject.toml constraints.txt
@@ -32,6 +32,9 @@ lint: $(STAMP)
 
 test: $(STAMP) lint  ## lint, types, walls, then the tests
 	$(BIN)/python -m pytest -n 2
+
+test-random: $(STAMP)  ## the tests in another order each time; pytest says how to repeat it
+	$(BIN)/python -m pytest -n 2 --randomly-seed=default
 
 wheel: $(STAMP)
 	$(BIN)/python -m build --wheel

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from verify.checking import check
     from verify.identification import identify
     from verify.parametrize import parametrize_with_checks
+    from verify.replaying import parametrize_with_counterexamples, replay
 
 __all__ = [
     "Report",
@@ -24,6 +25,8 @@ __all__ = [
     "error_budgets",
     "identify",
     "parametrize_with_checks",
+    "parametrize_with_counterexamples",
+    "replay",
 ]
 
 _HOMES = {
@@ -34,6 +37,8 @@ _HOMES = {
     "error_budgets": "verify.budgeting",
     "identify": "verify.identification",
     "parametrize_with_checks": "verify.parametrize",
+    "parametrize_with_counterexamples": "verify.replaying",
+    "replay": "verify.replaying",
 }
 
 

@@ -21,7 +21,8 @@ from fractions import Fraction
 from typing import Any
 
 from verify.case import Case
-from verify.checks.convergence import NOMINAL
+from verify.cases import METHODS
+from verify.checks.convergence import nominal_order
 from verify.verdict import Status
 
 COMPONENTS = ("truncation", "closure", "discretization", "rounding")
@@ -172,9 +173,8 @@ class Budget:
 
 
 def _more_samples(case: Case) -> str:
-    orders = NOMINAL["legs" if case.measure == "legs" else "invariant"]
-    own = orders[case.method]
-    better = [method for method, order in orders.items() if order > own]
+    own = nominal_order(case.method, scale_law=case.dt is None)
+    better = [method for method in METHODS if nominal_order(method, scale_law=case.dt is None) > own]
     if not better:
         return f"sample more densely ({case.method} is of order {own} here)"
     listed = " or ".join(", ".join(better).rsplit(", ", 1))

@@ -18,7 +18,7 @@ MARKS = {Status.FAIL: "!", Status.INCONCLUSIVE: "?"}
 
 def show_budgets(found: Budgets) -> None:
     """The word, the table, what to act on, what is missing."""
-    console = _console()
+    console = make_console()
     said = f"{escape(found.target)}: {escape(found.measure)}, signal {escape(found.signal)}, L2 norms"
     console.print(f"{WORDS[found.status]}  {said}")
     if found.budgets:

@@ -14,8 +14,9 @@ import mpmath
 from verify.adapters.isolated import DEFAULT_MEMORY, DEFAULT_TIMEOUT, IsolatedTarget
 from verify.budget import Budget
 from verify.campaign import EXIT, default_oracle, overall
+from verify.candidates import NAMES, TILTED
 from verify.case import DTYPES
-from verify.cases import LEGS_ONLY, UsageError, make_case
+from verify.cases import UsageError, make_case, reads_nodes
 from verify.decomposition import Request
 from verify.decomposition import measure as decomposed
 from verify.oracle import Function, Oracle
@@ -309,10 +310,17 @@ def _request(
         dt: step, or None.
         parameters: of the measure.
     """
-    least = 2 if method in LEGS_ONLY else 1  # rules that read nodes need both ends
+    case = make_case(target, measure, order=order, method=method, level="scan", dtype=dtype, dt=dt, **parameters)
+    if measure in TILTED:
+        raise UsageError(
+            f"measure is {measure!r}; accepted for a budget: {', '.join(key for key in NAMES if key not in TILTED)} "
+            "(a tilted window rebuilds no signal in the norm of its measure)"
+        )
+    nodes = reads_nodes(case.method)
+    least = 2 if nodes else 1  # rules that read nodes need both ends
     if isinstance(length, bool) or not hasattr(length, "__index__") or length < least:
         raise UsageError(f"length is {length!r}; accepted: an integer from {least}")
-    case = make_case(target, measure, order=order, method=method, level="scan", dtype=dtype, dt=dt, **parameters)
+    steps = length - 1 if nodes else length
     theta = case.exact_parameters.get("theta")
     if time is not None and dt is not None:
         raise UsageError(f"time is {time} and dt is {dt}; accepted: one of them, since time = length dt")
@@ -322,9 +330,9 @@ def _request(
     if dt is not None or (time is None and not told):
         # The step is a double that the target has; the end follows from it exactly.
         step = Fraction(case.dt)
-        return Request(case, length, step * length, theta or step * length, step, refines=False)
+        return Request(case, length, step * steps, theta or step * steps, step, refines=False)
     end = WINDOWS * (theta or Fraction(1)) if time is None else _time(time)
-    step = end / length
+    step = end / steps
     case = make_case(
         target, measure, order=order, method=method, level="scan", dtype=dtype, dt=float(step), **parameters
     )

@@ -14,12 +14,14 @@ from verify import expected as expectations
 from verify.adapters import ADAPTERS
 from verify.adapters.isolated import DEFAULT_TIMEOUT, IsolatedTarget, make_worker
 from verify.case import DEFAULT_ORDERS, DTYPES, STEPPING, Case
-from verify.cases import LEGS_ONLY, METHODS, PARAMETERS, UsageError, make_case
+from verify.cases import METHODS, PARAMETERS, UsageError, make_case
 from verify.checks import CHECKS, Suite
 from verify.convention import Convention, settle
+from verify.coverage import Coverage, Requirement
 from verify.diagnosis import Diagnosis, diagnose
 from verify.folders import cache_folder
 from verify.isolation import Worker
+from verify.journal import JournaledTarget
 from verify.oracle import Oracle
 from verify.provenance import collect
 from verify.result import Target
@@ -63,6 +65,8 @@ class Report:
         convention: what was found and undone, or None.
         provenance: versions, commit, machine, seed.
         notes: entries of expected failures that matched nothing, as sentences.
+        required: how many cells must be decided, or None.
+        counterexamples: where the inputs of failures were written (``folder``, ``files``, ``problem``), or None.
     """
 
     target: str
@@ -72,6 +76,13 @@ class Report:
     convention_mode: str = "exact"
     provenance: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    required: Requirement | None = None
+    counterexamples: dict[str, Any] | None = None
+
+    @property
+    def coverage(self) -> Coverage:
+        """Cells decided, of those asked for."""
+        return Coverage.of((verdict.status for verdict in self.verdicts), self.required)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -81,8 +92,9 @@ class Report:
 
     @property
     def status(self) -> str:
-        """``pass``, ``fail``, ``error``, ``empty`` or ``inconclusive``."""
-        return overall(self.counts)
+        """``pass``, ``fail``, ``error``, ``empty`` or ``inconclusive``: too little decided is no pass."""
+        word = overall(self.counts)
+        return "inconclusive" if word == "pass" and not self.coverage.met else word
 
     @property
     def exit_code(self) -> int:
@@ -119,7 +131,9 @@ class Report:
                 }
                 for verdict in self.verdicts
             ],
+            "coverage_summary": self.coverage.to_json(),
             "notes": self.notes,
+            "counterexamples": self.counterexamples,
             "provenance": self.provenance,
         }
 
@@ -194,9 +208,7 @@ def plan(
             if measures is not None and measure not in measures:
                 continue
             steps = any(level in STEPPING for level in adapter.levels)
-            rules = [
-                m for m in (methods or METHODS) if m in adapter.methods and (measure == "legs" or m not in LEGS_ONLY)
-            ]
+            rules = [method for method in methods or METHODS if method in adapter.methods]
             for index, method in enumerate(rules if steps else rules[:1] or ["bilinear"]):
                 # What does not depend on the rule is asked under the first one only.
                 levels = tuple(lv for lv in adapter.levels if index == 0 or lv in STEPPING)
@@ -224,7 +236,8 @@ def run_unit(unit: Unit) -> list[Verdict]:
         if library not in _WORKERS:
             close_targets()  # the plan is sorted by library: what came before is done
             _WORKERS[library] = make_worker(unit.target, timeout=unit.timeout, memory_limit=unit.memory_limit)
-        _TARGETS[unit.target] = IsolatedTarget(unit.target, worker=_WORKERS[library])
+        # The journal, without a file, tells an error which input it came from.
+        _TARGETS[unit.target] = JournaledTarget(IsolatedTarget(unit.target, worker=_WORKERS[library]))
     target, case, found = _TARGETS[unit.target], unit.case, None
     if ADAPTERS[unit.target].convention == "auto":
         found, case, target = settle(target, case, oracle)

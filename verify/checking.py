@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from verify import expected as expectations
-from verify.adapters.isolated import DEFAULT_MEMORY, DEFAULT_TIMEOUT, IsolatedTarget
+from verify.adapters.isolated import DEFAULT_MEMORY, DEFAULT_TIMEOUT, target_of
 from verify.campaign import Report, default_oracle, verdicts_of
 from verify.case import DEFAULT_ORDERS, Case
 from verify.cases import UsageError, make_case
 from verify.checks import CHECKS, SUITES, Suite
 from verify.convention import settle
+from verify.counterexamples import save
 from verify.diagnosis import diagnose
+from verify.journal import JournaledTarget
 from verify.oracle import Oracle
 from verify.provenance import collect
-from verify.result import LiveTarget, Target, TargetError
+from verify.result import Target, TargetError
 from verify.verdict import Status, Verdict
 
 
@@ -42,6 +44,7 @@ def check(
     expected: Path | str | None = None,
     accuracy: str = "entrywise",
     checks: Sequence[str] | None = None,
+    counterexamples: Path | str | None = None,
     oracle: Oracle | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Report:
@@ -53,10 +56,10 @@ def check(
         measure: key of the measure it claims to be.
         level: level to check; default: what the target offers, ``matrices`` for a plain callable.
         method: discretization rule.
-        theta: window length (legt, lmu, fout).
+        theta: window length, for a measure on a window.
         dt: sample spacing of invariant laws; default theta/64.
-        alpha: exponent of lagt.
-        beta: tilt of lagt.
+        alpha: exponent of lagt, of gegenbauer, or of jacobi at the present.
+        beta: tilt of lagt, or exponent of jacobi at the far end.
         orders: numbers of coefficients to try.
         dtype: arithmetic it is judged in.
         suite: ``quick`` or ``full``.
@@ -68,6 +71,7 @@ def check(
         expected: TOML file of expected failures.
         accuracy: ``entrywise``, or ``normwise`` if the matrices come out of a factorisation.
         checks: keys of the checks to run; default all.
+        counterexamples: folder for the inputs of failures, and for the call under way; None: they are not kept.
         oracle: exact answers; default: kept in the user's cache folder.
         progress: called with a description, the number done and the number in all.
 
@@ -102,20 +106,21 @@ def check(
     ]  # fmt: skip
     entries = expectations.load(Path(expected)) if expected is not None else []
     truth = oracle or default_oracle()
-    if isinstance(target, str):
-        subject: Target = IsolatedTarget(
-            target, level=level, arguments=target_arg, timeout=timeout, memory_limit=memory_limit,
-            normwise=accuracy == "normwise",
-        )  # fmt: skip
-    else:
-        subject = LiveTarget(target, level, normwise=accuracy == "normwise")
+    folder = None if counterexamples is None else Path(counterexamples)
+    asked = target_of(
+        target, level, arguments=target_arg, timeout=timeout, memory_limit=memory_limit,
+        normwise=accuracy == "normwise",
+    )  # fmt: skip
+    subject = JournaledTarget(asked, folder)
     chosen = replace(SUITES[suite], seed=seed)
     report = Report(name, [], provenance=collect(seed), convention_mode=convention)
     try:
-        _fill(report, subject, cases, level, chosen, list(checks or CHECKS), truth, convention, progress)
+        judged = _fill(report, subject, cases, level, chosen, list(checks or CHECKS), truth, convention, progress)
+        report.verdicts = expectations.apply(report.verdicts, entries)
+        if folder is not None:
+            save(report, folder, judged, truth, chosen, subject.problem)
     finally:
         subject.close()
-    report.verdicts = expectations.apply(report.verdicts, entries)
     report.notes = [
         f"expected failure matched nothing: {entry.describe()}" for entry in expectations.unmatched(entries, [name])
     ]
@@ -132,7 +137,8 @@ def _fill(
     oracle: Oracle,
     convention: str,
     progress: Callable[[str, int, int], None] | None,
-) -> None:
+) -> Target:
+    """Put the verdicts into the report; the target as it was judged."""
     try:
         offered = subject.levels()
     except TargetError as error:
@@ -140,7 +146,7 @@ def _fill(
         lost = replace(cases[0], level=level or "matrices")
         claim = "the target can be loaded"
         report.verdicts = [Verdict("load", claim, lost, Status.ERROR, message=error.message, worst=evidence)]
-        return
+        return subject
     levels = offered if level is None else (level,)
     judged = subject
     if convention == "auto":
@@ -155,3 +161,4 @@ def _fill(
         report.diagnosis = diagnose(judged, report.verdicts, oracle)
     if progress is not None:
         progress("done", len(work), len(work))
+    return judged

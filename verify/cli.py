@@ -12,6 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from verify.campaign import Report
+    from verify.coverage import Requirement
 
 app = typer.Typer(
     name="hippo-verify",
@@ -51,12 +52,16 @@ class Accuracy(StrEnum):
 
 Measure = Annotated[str, typer.Option(help="Measure it claims to be; see `hippo-verify measures`.")]
 Method = Annotated[
-    str, typer.Option(help="Discretization rule: bilinear, backward_euler, euler, zoh; legs also trapezoid, foh.")
+    str, typer.Option(help="Rule: bilinear, backward_euler, euler, zoh, trapezoid, foh, gbt(a) or hold(d).")
 ]
 Orders = Annotated[str, typer.Option(help="Numbers of coefficients, with commas.")]
 Dtype = Annotated[str, typer.Option(help="Arithmetic it is judged in: float64 or float32.")]
 Seed = Annotated[int, typer.Option(help="Seed of the drawn inputs.")]
 OptionalPath = Annotated[Path | None, typer.Option(dir_okay=False)]
+RequireCoverage = Annotated[
+    str | None,
+    typer.Option(metavar="VALUE", help="Exit with 5 unless so many cells are decided: a number, or a share: 90%."),
+]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -122,16 +127,17 @@ def _keywords(pairs: list[str]) -> dict[str, Any]:
 
 @app.command()
 def check(
+    context: typer.Context,
     target: Annotated[str, typer.Argument(help="package.module:attr, path/to/file.py:attr, or an adapter's name.")],
     measure: Measure = "legs",
     level: Annotated[
         str | None, typer.Option(help="matrices, step, scan, reconstruct or gradient; default: all it offers.")
     ] = None,
     method: Method = "bilinear",
-    theta: Annotated[str | None, typer.Option(help="Window length of legt, lmu, fout (default 1).")] = None,
+    theta: Annotated[str | None, typer.Option(help="Window length, for a measure on a window (default 1).")] = None,
     dt: Annotated[float | None, typer.Option(help="Sample spacing of invariant laws (default theta/64).")] = None,
-    alpha: Annotated[str | None, typer.Option(help="Exponent of lagt (default 0).")] = None,
-    beta: Annotated[str | None, typer.Option(help="Tilt of lagt (default 1).")] = None,
+    alpha: Annotated[str | None, typer.Option(help="Exponent of lagt, jacobi (default 0), gegenbauer (1).")] = None,
+    beta: Annotated[str | None, typer.Option(help="Tilt of lagt (default 1), far exponent of jacobi (0).")] = None,
     orders: Orders = "4,8,16,32,64",
     dtype: Dtype = "float64",
     suite: Annotated[SuiteName, typer.Option(help="How much is tried.")] = SuiteName.quick,
@@ -146,30 +152,81 @@ def check(
     ] = Accuracy.entrywise,
     target_arg: Annotated[list[str] | None, typer.Option(help="KEY=VALUE passed on to the target; repeatable.")] = None,
     expected: Annotated[Path | None, typer.Option(help="TOML file of expected failures.")] = None,
+    require_coverage: RequireCoverage = None,
+    replay: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Ask again what a file says: counterexample, vectors, in-flight; or a folder of them; repeatable."
+        ),
+    ] = None,
+    counterexamples: Annotated[
+        Path, typer.Option(file_okay=False, help="Folder for the inputs of failures, and for the call under way.")
+    ] = Path(".hippo-verify/counterexamples"),
+    keep: Annotated[
+        bool, typer.Option("--keep/--no-counterexamples", help="Whether the inputs of failures are kept.")
+    ] = True,
     json_: Annotated[Path | None, typer.Option("--json", help="Write the result as JSON.")] = None,
     junit_xml: Annotated[Path | None, typer.Option(help="Write JUnit XML.")] = None,
     sarif: Annotated[Path | None, typer.Option(help="Write SARIF 2.1.0.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write a Markdown summary.")] = None,
     progress: Annotated[bool, typer.Option(help="Show progress.")] = True,
 ) -> None:
-    """Validate one implementation."""
-    from verify import checking, console, outputs  # noqa: PLC0415
+    """Validate one implementation, or ask it again what a file says."""
+    from verify import checking, console, outputs, replaying  # noqa: PLC0415
+    from verify.vectors.checking import by_id  # noqa: PLC0415
 
+    required = _requirement(require_coverage)
     if timeout <= 0:
         _fail(f"--timeout is {timeout}; accepted: seconds above 0")
+    given = [name for name in context.params if str(context.get_parameter_source(name)).endswith("COMMANDLINE")]
+    for name in _NOT_REPLAYED if replay else ():
+        if name in given:
+            _fail(f"--{name} is given beside --replay: it is in the file")
     with console.progress(progress) as show:
         try:
-            report = checking.check(
+            report = replaying.replay(
+                target, *replay, level=level, convention=convention.value, accuracy=accuracy.value, timeout=timeout,
+                memory_limit=_bytes(memory_limit), target_arg=_keywords(target_arg or []), progress=show,
+                measure=measure if "measure" in given else None, method=method if "method" in given else None,
+                dtype=dtype if "dtype" in given else None,
+            ) if replay else checking.check(
                 target, measure, level, method=method, theta=theta, dt=dt, alpha=alpha, beta=beta,
                 orders=_integers(orders), dtype=dtype, suite=suite.value, seed=seed, timeout=timeout,
                 memory_limit=_bytes(memory_limit), convention=convention.value, accuracy=accuracy.value,
                 target_arg=_keywords(target_arg or []), expected=expected, progress=show,
+                counterexamples=counterexamples if keep else None,
             )  # fmt: skip
         except ValueError as error:
             _fail(str(error))
-    _write(report, {"json": json_, "junit-xml": junit_xml, "sarif": sarif, "markdown": markdown}, outputs.WRITERS)
+    report.required = required
+    _write(report, {"json": json_, "markdown": markdown}, outputs.WRITERS)
+    named = by_id(report) if replay else report
+    _write(named, {"junit-xml": junit_xml, "sarif": sarif}, outputs.WRITERS)
     console.show_check(report)
+    retold = [
+        f"--{name.replace('_', '-')}={value}" for name in _RETOLD if name in given for value in _each(context, name)
+    ]
+    console.show_counterexamples(report, ["hippo-verify", "check", target, *retold])
     raise typer.Exit(report.exit_code)
+
+
+_NOT_REPLAYED = ("orders", "theta", "dt", "alpha", "beta", "suite", "seed", "expected")
+_RETOLD = ("target_arg", "convention", "accuracy", "timeout", "memory_limit")
+"""Options of `check` that say how a target is asked, not what: a replay needs them too."""
+
+
+def _each(context: typer.Context, name: str) -> list[Any]:
+    value = context.params[name]
+    return [str(item) for item in value] if isinstance(value, list | tuple) else [str(value)]
+
+
+def _requirement(text: str | None) -> Requirement | None:
+    from verify.coverage import Requirement  # noqa: PLC0415
+
+    try:
+        return None if text is None else Requirement.parse(text)
+    except ValueError as error:
+        _fail(str(error))
 
 
 def _write(report: Report, paths: dict[str, Path | None], writers: Any) -> None:
@@ -238,6 +295,7 @@ def run(
     expected: Annotated[
         Path | None, typer.Option(help="TOML file of expected failures (default: the one shipped).")
     ] = None,
+    require_coverage: RequireCoverage = None,
     report: Annotated[
         Path | None, typer.Option(file_okay=False, help="Write the HTML report into this folder.")
     ] = None,
@@ -251,10 +309,11 @@ def run(
     import os  # noqa: PLC0415
     from dataclasses import replace  # noqa: PLC0415
 
-    from verify import campaign, console, outputs  # noqa: PLC0415
+    from verify import campaign, console, counterexamples, outputs  # noqa: PLC0415
     from verify.adapters import ADAPTERS  # noqa: PLC0415
     from verify.checks import SUITES  # noqa: PLC0415
 
+    required = _requirement(require_coverage)
     installed = [key for key, adapter in ADAPTERS.items() if adapter.version() is not None]
     groups = {
         "own": [key for key in installed if ADAPTERS[key].distribution is None],
@@ -279,8 +338,13 @@ def run(
         _fail(f"--store {store}: {error.strerror or error}")
     except KeyboardInterrupt:
         _fail(f"stopped; the finished part is in {store}: the same command goes on from there", 130)
+    result.required = required
+    counterexamples.save_campaign(
+        result, store / "counterexamples", campaign.default_oracle(), replace(SUITES[suite.value], seed=seed)
+    )
     _write(result, {"json": json_, "junit-xml": junit_xml, "sarif": sarif, "markdown": markdown}, outputs.WRITERS)
     console.show_campaign(result, store)
+    console.show_counterexamples(result, ["hippo-verify", "check", "TARGET"])
     if report is not None:
         _report(store, report)
     raise typer.Exit(result.exit_code)
@@ -455,12 +519,64 @@ def targets(json_: JsonFlag = False) -> None:
 
 
 @app.command()
-def checks(json_: JsonFlag = False) -> None:
-    """List the properties that are checked."""
+def checks(
+    json_: JsonFlag = False,
+    power: Annotated[
+        bool, typer.Option("--power", help="Measure which property rejects which seeded defect (minutes).")
+    ] = False,
+    suite: Annotated[SuiteName, typer.Option(help="How much is tried, with --power.")] = SuiteName.quick,
+    seeds: Annotated[
+        int, typer.Option(min=0, help="Seeds over which right variants are tried for false alarms, with --power.")
+    ] = 140,
+    defects: Annotated[str | None, typer.Option(help="Defects, with commas, with --power; default: all.")] = None,
+    jobs: Annotated[int, typer.Option(help="Processes, with --power; 0: as many as cores.")] = 0,
+    markdown: Annotated[Path | None, typer.Option(help="Write the kill matrix as Markdown, with --power.")] = None,
+    progress: Annotated[bool, typer.Option(help="Show progress.")] = True,
+) -> None:
+    """List the properties that are checked, or measure their power."""
     from verify.checks import CHECKS  # noqa: PLC0415
 
-    rows = [{"key": key, "claim": check.claim, "levels": list(check.levels)} for key, check in CHECKS.items()]
-    _list(rows, json_, lambda row: f"{row['key']:<16} {row['claim']}  [{', '.join(row['levels'])}]")
+    if not power:
+        if markdown is not None or defects is not None:
+            _fail("--markdown and --defects go with --power")
+        rows = [{"key": key, "claim": check.claim, "levels": list(check.levels)} for key, check in CHECKS.items()]
+        _list(rows, json_, lambda row: f"{row['key']:<16} {row['claim']}  [{', '.join(row['levels'])}]")
+        return
+    _power(suite, seeds, _words(defects), jobs, json_, markdown, progress)
+
+
+def _power(
+    suite: SuiteName, seeds: int, defects: list[str] | None, jobs: int, json_: bool, markdown: Path | None, shown: bool
+) -> NoReturn:
+    import os  # noqa: PLC0415
+
+    from verify import console, power, power_console  # noqa: PLC0415
+    from verify.checks import SUITES  # noqa: PLC0415
+    from verify.defects import DEFECTS  # noqa: PLC0415
+
+    unknown = [key for key in defects or () if key not in DEFECTS]
+    if unknown:
+        _fail(f"--defects has {', '.join(unknown)}; accepted: {', '.join(DEFECTS)}")
+    count = jobs or os.cpu_count() or 1
+    try:
+        with console.progress(shown) as show:
+            found = power.power(SUITES[suite.value], defects=defects, jobs=count, progress=show)
+            alarms = power.alarms(range(seeds), SUITES[suite.value], jobs=count, progress=show) if seeds else None
+    except KeyboardInterrupt:
+        _fail("stopped; nothing was written", 130)
+    if markdown is not None:
+        try:
+            from verify.folders import write_whole  # noqa: PLC0415
+
+            write_whole(markdown, power_console.markdown(found, alarms).encode())
+        except OSError as error:
+            _fail(f"--markdown: cannot write {markdown}: {error.strerror or error}")
+    if json_:
+        record = {"schema": "hippo-verify/1", **found.to_json(), "variants": alarms.to_json() if alarms else None}
+        typer.echo(json.dumps(record, indent=2))
+    else:
+        power_console.show_power(found, alarms)
+    raise typer.Exit(1 if found.survivors or (alarms is not None and alarms.false) else 0)
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,7 +36,8 @@ SHOWN = 6
 """Failures listed one by one; the rest is in the JSON and the report."""
 
 
-def _console(stderr: bool = False) -> Console:
+def make_console(stderr: bool = False) -> Console:
+    """A console that wraps at the terminal's width, or at 120 columns where there is none."""
     console = Console(stderr=stderr, highlight=False, emoji=False)
     return console if console.is_terminal else Console(stderr=stderr, highlight=False, emoji=False, width=120)
 
@@ -43,7 +45,7 @@ def _console(stderr: bool = False) -> Console:
 @contextmanager
 def progress(wanted: bool) -> Iterator[Callable[[str, int, int], None]]:
     """A bar on stderr while a check runs; nothing where stderr is no terminal."""
-    console = _console(stderr=True)
+    console = make_console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console, transient=True, disable=not (wanted and console.is_terminal)) as bar:
         task = bar.add_task("loading the target", total=None)
@@ -53,7 +55,7 @@ def progress(wanted: bool) -> Iterator[Callable[[str, int, int], None]]:
 @contextmanager
 def campaign_progress(wanted: bool, total: int) -> Iterator[Callable[[Unit, list[Verdict], int], None]]:
     """A bar on a terminal; in a log a plain line every twentieth of the way, and every failure as it comes."""
-    console = _console(stderr=True)
+    console = make_console(stderr=True)
     live = wanted and console.is_terminal
     columns = (
         SpinnerColumn(),
@@ -85,7 +87,7 @@ def campaign_progress(wanted: bool, total: int) -> Iterator[Callable[[Unit, list
 
 def show_check(report: Report) -> None:
     """The word, the causes, the failures, the table."""
-    console = _console()
+    console = make_console()
     console.print(f"{WORDS[report.status]}  {escape(report.target)}")
     if report.convention is not None and not report.convention.trivial:
         console.print(f"  convention found and undone: {escape(report.convention.describe())}")
@@ -113,12 +115,35 @@ def show_check(report: Report) -> None:
         console.print(f"  ... and {len(listed) - SHOWN} more; --json FILE has them all")
     for note in report.notes:
         console.print(f"  [magenta]{escape(note)}[/]")
+    if report.coverage.shortfall:
+        console.print(f"  [yellow]coverage is too small: {report.coverage.shortfall}[/]")
     console.print(_table(report.verdicts, lambda verdict: verdict.check, "check"))
+
+
+def show_counterexamples(report: Report, command: list[str]) -> None:
+    """Where the inputs of failures are, and how one is asked again; on stderr what could not be written."""
+    found = report.counterexamples
+    if found is None:
+        return
+    console = make_console()
+    if found["files"]:
+        number = len(found["files"])
+        console.print(escape(f"{number} counterexample(s) in {found['folder']}; the first again:"), soft_wrap=True)
+        again = shlex.join([*command, "--replay", found["files"][0]["file"]])
+        console.print(f"  {escape(again)}", soft_wrap=True)
+    for path in found["lost"]:
+        again = shlex.join([*command, "--replay", path])
+        console.print("a run ended while its target was asked; what it was asked:", soft_wrap=True)
+        console.print(f"  {escape(again)}", soft_wrap=True)
+    if found["problem"]:
+        make_console(stderr=True).print(
+            escape(f"hippo-verify: {found['problem']}; verdicts are as always"), soft_wrap=True
+        )
 
 
 def show_campaign(report: Report, store: Path) -> None:
     """A row per target and measure, then the word."""
-    console = _console()
+    console = make_console()
     console.print(_table(report.verdicts, lambda v: f"{v.case.target}  {v.case.measure}", "target"))
     seen = set()
     for verdict in report.verdicts:
@@ -128,6 +153,8 @@ def show_campaign(report: Report, store: Path) -> None:
             console.print(f"  [yellow]expected[/] {escape(verdict.case.target)}: {escape(reason)}", soft_wrap=True)
     for note in report.notes:
         console.print(f"  [magenta]{escape(note)}[/]")
+    if report.coverage.shortfall:
+        console.print(f"  [yellow]coverage is too small: {report.coverage.shortfall}[/]")
     counts = ", ".join(f"{number} {name}" for name, number in report.counts.items() if number)
     console.print(f"{WORDS[report.status]}  {counts}")
     console.print(f"verdicts: {store / 'verdicts.jsonl'}")

@@ -16,15 +16,17 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
-from verify.bounds import GBT, gamma
+from verify.bounds import gamma, gbt_weight
 from verify.candidates import WINDOWED
 from verify.case import Case, as_text
+from verify.cases import reads_nodes
 from verify.oracle import Oracle
 from verify.result import Result, Target, TargetError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 MEASURES = ("legs", "legt", "lmu", "lagt", "fout", "legs_lti")
+"""Measures that are recognised. The tilted windows are checked but not recognised: no trace shows their exponents."""
 PROBE_ORDER = 5
 """Order at which dynamics are read off a step or scan: small, so that inverting the rule is well conditioned."""
 
@@ -159,7 +161,7 @@ def observe(target: Target, case: Case) -> Observation | None:
         # Only matrices can be written the other way round: a step or scan with -A runs away.
         return Observation(A, B, tolerance, (1, -1)) if np.isfinite(A).all() and np.isfinite(B).all() else None
     read = {"step": _observe_step, "scan": _observe_scan}.get(case.level)
-    if read is None or case.method in ("trapezoid", "foh"):
+    if read is None or reads_nodes(case.method):
         return None
     discrete = read(target, case)
     if discrete is None:
@@ -220,7 +222,9 @@ def _undo_rule(M: Array, v: Array, h: float, method: str) -> tuple[Array, Array]
                     return None
                 logarithm = logarithm.real
             return logarithm / h, np.linalg.solve(M - identity, logarithm @ v) / h
-        a = GBT[method]
+        a = gbt_weight(method)
+        if a is None:
+            return None
         generator = np.linalg.solve((a * M + (1 - a) * identity).T, (M - identity).T).T
         return generator / h, (identity - a * generator) @ v / h
     except np.linalg.LinAlgError:
@@ -420,13 +424,16 @@ class Undone(Target):
 
     def call(self, case: Case, *arguments: Any) -> Result:
         """Ask in the target's convention, answer in ours."""
-        T = self._scaling(case)
-        shift = self._convention.shift
+        T, shift = self._scaling(case), self._convention.shift
         asked = list(arguments)
-        if case.level in ("step", "reconstruct"):
+        if case.level in ("step", "reconstruct", "resume"):
             asked[0] = (asked[0] * T).astype(asked[0].dtype)
-        if case.level in ("scan", "gradient") and shift:
-            asked[0] = np.concatenate([asked[0], np.zeros(shift, asked[0].dtype)])
+        late = shift if case.level in ("scan", "gradient", "timed_scan", "batch_scan") else 0
+        if late:
+            asked[0] = np.concatenate([asked[0], np.zeros((*asked[0].shape[:-1], late), asked[0].dtype)], axis=-1)
+            if case.level == "timed_scan":
+                after = asked[1][-1] * (1 + np.arange(1, late + 1))
+                asked[1] = np.concatenate([asked[1], after])
         result = self._target.call(case, *asked)
         if result.malformed:
             return result
@@ -435,12 +442,17 @@ class Undone(Target):
                 return result
             A = self._convention.sign * result.arrays["A"] * T[None, :] / T[:, None]
             return replace(result, arrays={"A": A, "B": result.arrays["B"] / T})
+        if case.level == "factors":
+            if result.arrays["V"].shape[:1] != T.shape:
+                return result
+            return replace(result, arrays={**result.arrays, "V": result.arrays["V"] / T[:, None]})
         value = result.value
         if case.level == "gradient" and value.ndim == 2 and value.shape[0] == len(T):
-            value = value[:, : value.shape[1] - shift] / T[:, None]
-        elif case.level in ("step", "scan") and value.shape[-1:] == T.shape:
-            if case.level == "scan" and value.ndim == 2 and shift:
-                value = value[shift : shift + len(arguments[0])]
+            value = value[:, : value.shape[1] - late] / T[:, None]
+        elif case.level not in ("reconstruct", "gradient") and value.shape[-1:] == T.shape:
+            states = value.ndim - (case.level == "batch_scan") == 2
+            if late and states:
+                value = value[..., late : late + arguments[0].shape[-1], :]
             value = value / T
         return replace(result, arrays={"value": value})
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from verify.bounds import gamma
 from verify.candidates import NAMES, right_model
-from verify.case import Case
+from verify.case import LEVELS, Case
+from verify.checks import CHECKS, QUICK, Suite
 from verify.convention import Convention, identify
 from verify.defects import DEFECTS, Defect
+from verify.inputs import read_input
 from verify.oracle import Oracle
 from verify.result import LiveTarget, Result, Target, TargetError
 from verify.verdict import INTERFACE, Status, Verdict
@@ -21,6 +26,25 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 EXPLAINED = 1e-3
 """A defect explains a failure if it leaves at most this share of the distance to the right answer."""
+ALIKE = 1e-6
+"""Shares below it differ by rounding alone: they rank no explanation before another."""
+SMALL = 1e-3
+"""Entries below this share of the largest are compared relative to that: they carry its rounding."""
+PREFIX = 64
+"""Samples on which most defects show already: a longer input is only tried on those that agree so far."""
+WRONG, RIGHT = 4, 4
+"""Calls with a wrong and with a right answer that a defect must explain."""
+AGAIN = Suite("diagnosis", examples=0, length=QUICK.length)
+"""How a failing check is run once more, to see every call it makes."""
+REPEATS = 5
+
+SIDE_EFFECTS = {
+    "the input": ("writing", "state_overwritten"),
+    "other calls": ("largest_order_kept",),
+    "every call": ("leaking",),
+    "chance": ("dithered", "restless_factors"),
+}
+"""What the determinism check saw, and the defects that do it."""
 
 
 @dataclass(frozen=True)
@@ -47,120 +71,262 @@ class Diagnosis:
 def diagnose(target: Target, verdicts: Sequence[Verdict], oracle: Oracle, limit: int = 3) -> list[Diagnosis]:
     """Explanations of failing verdicts, most likely first.
 
+    The failing checks are run once more, and what they ask is put to every known defect: one that gives the answers of
+    the target, where these are right as well as where they are wrong, explains them.
+
     Args:
-        target: the failing target, asked again on the inputs on which it failed.
+        target: the failing target.
         verdicts: all verdicts on it.
         oracle: exact answers.
         limit: largest number of explanations.
     """
-    failing = [v for v in verdicts if v.status is Status.FAIL and v.check != "determinism"]
+    failing = [v for v in verdicts if v.status is Status.FAIL]
     found: list[Diagnosis] = []
-    for level in ("matrices", "step", "scan", "reconstruct", "gradient"):
+    for level in LEVELS:
         at_level = [v for v in failing if v.case.level == level]
         if at_level:
             found.extend(_at_level(target, at_level, oracle))
-    for verdict in verdicts:
-        if verdict.status is Status.FAIL and verdict.check == "determinism" and verdict.bound_source != INTERFACE:
-            key = "writing" if "wrote into" in verdict.message else "leaking"
-            found.append(Diagnosis(key, DEFECTS[key].text, verdict.message))
+    levels: dict[str, list[Diagnosis]] = {}
+    for item in found:
+        levels.setdefault(item.defect, []).append(item)
+    # What explains the failures of more levels comes first; what is unknown comes last.
+    unique = [min(same, key=lambda item: item.share) for same in levels.values()]
+    ranks = {item.defect: (item.defect == "unknown", -len(levels[item.defect]), _rank(item.share)) for item in unique}
+    return sorted(unique, key=lambda item: ranks[item.defect])[:limit]
+
+
+def _rank(share: float) -> float:
+    return 0.0 if share <= ALIKE else share
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back, ready to be compared.
+
+    Attributes:
+        form: shape of each array, or what is wrong with the answer's form.
+        numbers: all entries in one row.
+    """
+
+    form: tuple[Any, ...]
+    numbers: Array
+
+    @classmethod
+    def of(cls, result: Result) -> Answer:
+        """Factors count by what they stand for, since their coordinates are free."""
+        if result.malformed:
+            return cls((result.malformed,), np.zeros(0))
+        arrays = [np.asarray(array) for array in result.arrays.values()]
+        form = tuple(array.shape for array in arrays)
+        if "Lambda" in result.arrays:
+            Lambda, P, B, V = (result.arrays[name] for name in ("Lambda", "P", "B", "V"))
+            if V.ndim == 2 and V.shape[1] == len(P) == len(B) == len(Lambda):
+                with np.errstate(all="ignore"):
+                    A = (V * Lambda) @ V.conj().T - (V @ P) @ (V @ P).conj().T
+                arrays = [A.real, A.imag, (V @ B).real, (V @ B).imag, np.sort(Lambda.real)]
+        return cls(form, np.concatenate([np.asarray(array, dtype=complex).real.ravel() for array in arrays]))
+
+    def distance(self, other: Answer) -> float:
+        """Largest difference relative to the entries, so that B counts beside A and late states beside early ones."""
+        if self.form != other.form or self.numbers.shape != other.numbers.shape:
+            return float("inf")
+        one, two = self.numbers, other.numbers
+        with np.errstate(all="ignore"):
+            size = np.maximum(np.abs(one), np.abs(two))
+            size = np.maximum(size, SMALL * size[np.isfinite(size)].max(initial=0.0))
+            difference = np.where(one == two, 0.0, np.abs(one - two) / np.where(size == 0, 1.0, size))
+        difference = np.where(np.isnan(one) & np.isnan(two), 0.0, difference)
+        return float(np.where(np.isnan(difference), np.inf, difference).max(initial=0.0))
+
+
+class Sighting:
+    """One question put to a target, and its answer.
+
+    Args:
+        case: what was asked for; a check may ask for another order, step or dtype than its own case has.
+        arguments: of the call.
+        result: what the target answered.
+        oracle: exact operators.
+    """
+
+    def __init__(self, case: Case, arguments: tuple[Any, ...], result: Result, oracle: Oracle) -> None:
+        self.case, self.arguments, self.result, self.oracle = case, arguments, result, oracle
+
+    @property
+    def size(self) -> int:
+        """Numbers given."""
+        return sum(value.size for value in self.arguments if isinstance(value, np.ndarray))
+
+    @cached_property
+    def got(self) -> Answer:
+        """The answer of the target."""
+        return Answer.of(self.result)
+
+    @cached_property
+    def right(self) -> Answer | None:
+        """A right answer, in float arithmetic; None where even a right implementation has none."""
+        return self.ask(LiveTarget(lambda asked: right_model(asked, self.oracle), bind=True))
+
+    def ask(self, candidate: Target, arguments: tuple[Any, ...] | None = None) -> Answer | None:
+        """The answer of another target to the same question."""
+        try:
+            return Answer.of(candidate.call(self.case, *_fresh(self.arguments if arguments is None else arguments)))
+        except TargetError:
+            return None
+
+    @property
+    def noise(self) -> float:
+        """Relative difference that rounding may leave between two right answers."""
+        return 64 * gamma(8 * self.case.order, self.case.dtype)
+
+    @cached_property
+    def wrong(self) -> bool:
+        """Whether the answer is not the right one."""
+        return self.right is None or self.got.distance(self.right) > self.noise
+
+    def share(self, candidate: Target) -> float | None:
+        """Distance to a wrong candidate relative to that to the right answer; None if the target is not that candidate.
+
+        0 where both are right: the question tells nothing against it.
+        """
+        if self.right is None or self._differs_early(candidate):
+            return None
+        other = self.ask(candidate)
+        if other is None:
+            return None
+        left = self.got.distance(other)
+        if not self.wrong:
+            return 0.0 if left <= self.noise else None
+        away = self.got.distance(self.right)
+        return left if not np.isfinite(away) else left / away if np.isfinite(left) else None
+
+    def _differs_early(self, candidate: Target) -> bool:
+        """Whether the first samples of a long scan already tell the candidate from the target."""
+        samples, order = self.arguments[0], self.case.order
+        if self.case.level != "scan" or len(samples) <= 2 * PREFIX or self.got.form != ((len(samples), order),):
+            return False
+        short = self.ask(candidate, (samples[:PREFIX], order))
+        if short is None or short.form != ((PREFIX, order),) or self.right is None:
+            return True
+        got, right = (Answer(short.form, answer.numbers[: PREFIX * order]) for answer in (self.got, self.right))
+        return got.distance(short) > max(self.noise, EXPLAINED * got.distance(right))
+
+
+class Recorder(Target):
+    """Keeps every call that is made of a target."""
+
+    def __init__(self, target: Target, oracle: Oracle) -> None:
+        self.name, self.normwise, self.takes_case = target.name, target.normwise, target.takes_case
+        self._target, self._oracle = target, oracle
+        self.calls: list[Sighting] = []
+
+    def levels(self) -> tuple[str, ...]:
+        """Those of the target."""
+        return self._target.levels()
+
+    def why_not(self, case: Case) -> str | None:
+        """That of the target."""
+        return self._target.why_not(case)
+
+    def call(self, case: Case, *arguments: Any) -> Result:
+        """Ask, and keep question and answer."""
+        kept = _fresh(arguments)
+        result = self._target.call(case, *arguments)
+        self.calls.append(Sighting(case, kept, result, self._oracle))
+        return result
+
+
+def _fresh(arguments: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(item.copy() if isinstance(item, np.ndarray) else item for item in arguments)
+
+
+def _calls(verdict: Verdict, target: Target, oracle: Oracle) -> list[Sighting]:
+    """What a failing check asks, and the input it failed on."""
+    recorder = Recorder(target, oracle)
+    kept = verdict.details.get("smallest") or verdict.worst or {}
+    record = kept.get("input") if isinstance(kept, Mapping) else None
+    item = read_input(verdict.case.level, record) if isinstance(record, Mapping) else None
+    if item is not None:
+        with suppress(TargetError):
+            recorder.call(verdict.case, *item.arguments(verdict.case))
+    if verdict.check in CHECKS:
+        CHECKS[verdict.check].run(verdict.case, oracle, recorder, AGAIN)
+    return recorder.calls
+
+
+def _telling(calls: Sequence[Sighting]) -> tuple[list[Sighting], list[Sighting]]:
+    """A few calls with wrong and with right answers, the short ones first."""
+    wrong: list[Sighting] = []
+    right: list[Sighting] = []
+    for seen in sorted(calls, key=lambda seen: seen.size):
+        if len(wrong) >= WRONG and len(right) >= RIGHT:
             break
-    unique = {item.defect: item for item in reversed(found)}
-    return sorted(unique.values(), key=lambda item: (item.share, item.defect.startswith("unknown")))[:limit]
+        if wrong and seen.size > 4 * PREFIX:
+            break
+        kept, most = (wrong, WRONG) if seen.wrong else (right, RIGHT)
+        if len(kept) < most:
+            kept.append(seen)
+    return wrong, right
 
 
 def _at_level(target: Target, verdicts: Sequence[Verdict], oracle: Oracle) -> list[Diagnosis]:
-    """Explanations at one level; a defect must explain the smallest and the largest failing order alike."""
-    ordered = sorted(verdicts, key=lambda v: (v.case.order, v.check != v.case.level))
-    questions = []
-    for verdict in {v.case.order: v for v in reversed(ordered)}.values():
-        question = _question(verdict)
-        if question is not None:
-            questions.append((verdict.case, question))
-    questions = [questions[-1], questions[0]] if len(questions) > 1 else questions
-    malformed = next((v for v in ordered if v.bound_source == INTERFACE), None)
-    if malformed is not None:
-        return [Diagnosis("malformed", malformed.message, f"at {malformed.case.describe()}")]
-    answers = []
-    for case, question in questions:
-        try:
-            answers.append((case, question, target.call(case, *_fresh(question))))
-        except TargetError:
-            continue
-    if not answers:
-        return []
-    found = []
+    """Explanations at one level: a defect must explain the smallest and the largest failing order."""
+    places = {key: place for place, key in enumerate(CHECKS)}
+    comparing = [v for v in verdicts if v.check != "determinism"]
+    ordered = sorted(comparing or verdicts, key=lambda v: (v.case.order, places.get(v.check, 0)))
+    chosen = {v.case.order: v for v in reversed(ordered)}
+    wrong: list[Sighting] = []
+    right: list[Sighting] = []
+    for order in sorted({min(chosen), max(chosen)}):
+        some = _telling(_calls(chosen[order], target, oracle))
+        wrong, right = wrong + some[0], right + some[1]
+    effects = [v for v in verdicts if v.check == "determinism" and v.bound_source != INTERFACE]
+    found = [_side_effect(effects[0], target, oracle)] if effects else []
+    case = ordered[0].case
     for defect in DEFECTS.values():
-        shares = [_share(defect, case, question, answer, oracle) for case, question, answer in answers]
-        if all(share is not None and share <= EXPLAINED for share in shares):
-            case = answers[0][0]
-            worst = max(share for share in shares if share is not None)
+        worst = _explained(defect, case, wrong, right)
+        if worst is not None:
             evidence = defect.evidence.format(measure=NAMES[case.measure])
             found.append(Diagnosis(defect.key, defect.describe(case), f"{evidence} (N = {case.order})", worst))
     if not found:
-        found.extend(_other_operator(target, answers[0][0], oracle))
-    return found or [_pattern(ordered[0], answers[0], oracle)]
+        found.extend(_other_operator(target, case, oracle))
+    malformed = next((v for v in ordered if v.bound_source == INTERFACE), None)
+    if not found and malformed is not None:
+        return [Diagnosis("malformed", malformed.message, f"at {malformed.case.describe()}")]
+    return found or [_pattern(ordered[0], wrong)]
 
 
-def _question(verdict: Verdict) -> tuple[Any, ...] | None:
-    """The arguments of the failing call, from the worst input that the verdict kept."""
-    case = verdict.case
-    if case.level == "matrices":
-        return (case.order,)
-    kept = verdict.details.get("smallest") or verdict.worst or {}
-    record = kept.get("input", {}) if isinstance(kept, Mapping) else {}
-    if "state" in record:
-        state = np.array([float.fromhex(x) for x in record["state"]], dtype=case.dtype)
-        return state, float.fromhex(record["sample"]), int(record["index"])
-    if "samples" in record:
-        samples = np.array([float.fromhex(x) for x in record["samples"]], dtype=case.dtype)
-        return (np.concatenate([samples, np.zeros(max(12 - len(samples), 0), samples.dtype)]), case.order)
-    if "coefficients" in record:
-        arrays = [
-            np.array([float.fromhex(x) for x in record[name]], dtype=case.dtype) for name in ("coefficients", "points")
-        ]
-        return tuple(arrays)
-    if case.level in ("scan", "gradient"):
-        return (np.array([(i * 5 % 7 - 3) / 4 for i in range(16)], dtype=case.dtype), case.order)
-    return None
-
-
-def _fresh(question: Sequence[Any]) -> list[Any]:
-    return [item.copy() if isinstance(item, np.ndarray) else item for item in question]
-
-
-def _flat(result: Result) -> Array | None:
-    """Both parts of a system relative to their size, or the single array; None if it has no usable form."""
-    if result.malformed:
+def _explained(defect: Defect, case: Case, wrong: Sequence[Sighting], right: Sequence[Sighting]) -> float | None:
+    """The largest share that a defect leaves of what is wrong; None if it is not the cause."""
+    if not wrong or not defect.applies(case):
         return None
-    parts = [np.asarray(array, dtype=float) for array in result.arrays.values()]
-    return np.concatenate([part.ravel() for part in parts])
+    candidate, largest = defect.target(case, wrong[0].oracle), 0.0
+    for seen in (*wrong, *right):
+        share = seen.share(candidate)
+        if share is None or share > EXPLAINED:
+            return None
+        largest = max(largest, share)
+    return largest
 
 
-def _share(defect: Defect, case: Case, question: Sequence[Any], answer: Result, oracle: Oracle) -> float | None:
-    """Distance of the answer to the defect, relative to its distance to the right answer; None if it does not apply."""
-    if not defect.applies(case):
-        return None
-    got = _flat(answer)
-    right = LiveTarget(lambda asked: right_model(asked, oracle), bind=True)
-    try:
-        expected, candidate = (
-            _flat(right.call(case, *_fresh(question))),
-            _flat(defect.target(case, oracle).call(case, *_fresh(question))),
-        )
-    except TargetError:
-        return None
-    if got is None or expected is None or candidate is None or not got.shape == expected.shape == candidate.shape:
-        return None
-    both_nan = np.isnan(got) & np.isnan(candidate)
-    with np.errstate(all="ignore"):
-        # Relative to the larger of the two, so that B counts beside A and late states beside early ones.
-        size = np.maximum(np.abs(expected), np.abs(candidate)) + 1e-9 * np.nanmax(np.abs(expected), initial=0.0)
-        size = np.where(size == 0, 1.0, size)
-        left = np.where(both_nan, 0.0, np.abs(got - candidate) / size)
-        distance = np.where(np.isnan(got), np.inf, np.abs(got - expected) / size)
-    if not np.isfinite(left).all() or not distance.max(initial=0.0) > gamma(8, case.dtype):
-        return None
-    return float(min(left.max() / distance.max(), 1e300)) if np.isfinite(distance.max()) else float(left.max())
+def _side_effect(verdict: Verdict, target: Target, oracle: Oracle) -> Diagnosis:
+    """How equal calls come to differ: asked again and again, an answer drifts, jumps, or stays."""
+    kind = "the input"
+    if "wrote into" not in verdict.message:
+        kind = "other calls"
+        calls = _calls(verdict, target, oracle)
+        for seen in sorted(calls, key=lambda seen: seen.size)[-1:]:
+            try:
+                rows = [Answer.of(target.call(seen.case, *_fresh(seen.arguments))).numbers for _ in range(REPEATS)]
+            except TargetError:
+                break
+            changes = [float(np.sum(later - row)) for row, later in pairwise(rows) if row.shape == later.shape]
+            if any(changes):
+                kind = "every call" if min(changes) > 0 or max(changes) < 0 else "chance"
+    known = [DEFECTS[key] for key in SIDE_EFFECTS[kind] if key in DEFECTS and DEFECTS[key].applies(verdict.case)]
+    if not known:
+        return Diagnosis("nondeterministic", "the same question gets different answers", verdict.message)
+    return Diagnosis(known[0].key, known[0].describe(verdict.case), verdict.message)
 
 
 def _other_operator(target: Target, case: Case, oracle: Oracle) -> Iterator[Diagnosis]:
@@ -189,25 +355,48 @@ def _listing(parameters: Mapping[str, str]) -> str:
     return f" ({', '.join(f'{name} = {value}' for name, value in parameters.items())})" if parameters else ""
 
 
-def _pattern(verdict: Verdict, answer: tuple[Case, Sequence[Any], Result], oracle: Oracle) -> Diagnosis:
-    """No known cause: the first wrong entry and how the rest looks."""
-    case, _, result = answer
-    if case.level != "matrices" or result.malformed:
-        return Diagnosis("unknown", verdict.message, f"at {verdict.case.describe()}", 1.0)
-    A, B = oracle.system(case)
-    texts = []
-    for name, exact in (("B", B), ("A", A)):
-        got = result.arrays[name]
-        if got.shape != exact.shape:
-            return Diagnosis("malformed", f"{name} has shape {got.shape}, expected {exact.shape}", "")
-        wrong = np.abs(exact.error(got)) > gamma(64, case.dtype) * np.maximum(np.abs(exact.high), 1e-300)
-        if wrong.any():
-            first = tuple(int(i) for i in np.argwhere(wrong)[0])
-            rows = sorted({int(i[0]) for i in np.argwhere(wrong)})
-            shown = ", ".join(map(str, rows[:6])) + (", ..." if len(rows) > 6 else "")
-            texts.append(
-                f"{name}{list(first)} is {got[first]:.12g}, expected {exact.high[first]:.12g}; "
-                f"{int(wrong.sum())} of {wrong.size} entries are wrong, in rows {shown}"
-            )
+def _pattern(verdict: Verdict, wrong: Sequence[Sighting]) -> Diagnosis:
+    """No known cause: the first wrong entry, its exact value, and how the rest looks."""
+    where = f"at {verdict.case.describe()}"
+    seen = next((seen for seen in wrong if not seen.result.malformed and seen.right is not None), None)
+    if seen is None:
+        return Diagnosis("unknown", verdict.message, where, 1.0)
+    right = LiveTarget(lambda asked: right_model(asked, seen.oracle), bind=True).call(
+        seen.case, *_fresh(seen.arguments)
+    )
+    texts: list[str] = []
+    for name, expected in right.arrays.items():
+        got = seen.result.arrays[name]
+        if got.shape != expected.shape:
+            return Diagnosis("malformed", f"{name} has shape {got.shape}, expected {expected.shape}", where)
+        texts.extend(_entries(name, got, expected, seen.noise))
     text = "; ".join(texts) or verdict.message
-    return Diagnosis("unknown", f"no known cause: {text}", f"at {replace(case).describe()}", 1.0)
+    return Diagnosis("unknown", f"no known cause: {text}", where, 1.0)
+
+
+def _entries(name: str, got: Array, expected: Array, noise: float) -> Iterator[str]:
+    """What is wrong with an array, as a sentence; nothing if it is right."""
+    with np.errstate(all="ignore"):
+        size = np.maximum(np.abs(expected), 1e-6 * np.abs(expected).max(initial=0.0))
+        wrong = ~(np.abs(got - expected) <= noise * size)
+        ratios = (got / expected)[wrong & (expected != 0)]
+        differences = (got - expected)[wrong]
+    if not wrong.any():
+        return
+    places = np.argwhere(wrong)
+    first = tuple(int(i) for i in places[0])
+    label = "answer" if name == "value" else name
+    text = f"{label}{list(first)} is {got[first]:.12g}, expected {expected[first]:.12g}; "
+    text += f"{int(wrong.sum())} of {wrong.size} entries are wrong"
+    if wrong.ndim == 2:
+        for axis, word in ((0, "rows"), (1, "columns")):
+            lines = sorted({int(place[axis]) for place in places})
+            if len(lines) < wrong.shape[axis]:
+                text += f", in {word} {', '.join(map(str, lines[:6]))}{', ...' if len(lines) > 6 else ''}"
+    if not np.isfinite(got[wrong]).all():
+        text += f", {int((~np.isfinite(got[wrong])).sum())} of them not finite"
+    elif len(ratios) == wrong.sum() > 1 and np.ptp(ratios) <= 1e-6 * abs(ratios[0]):
+        text += f", each {ratios[0]:.9g} times the exact one"
+    elif len(differences) > 1 and np.ptp(differences) <= 1e-6 * abs(differences[0]):
+        text += f", each off by {differences[0]:.9g}"
+    yield text

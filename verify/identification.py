@@ -9,7 +9,7 @@ from typing import Any
 from verify.adapters.isolated import DEFAULT_MEMORY, DEFAULT_TIMEOUT, IsolatedTarget
 from verify.campaign import default_oracle
 from verify.case import Case
-from verify.cases import METHODS, UsageError
+from verify.cases import UsageError, method_key
 from verify.convention import Convention
 from verify.convention import identify as identify_target
 from verify.oracle import Oracle
@@ -47,8 +47,7 @@ def identify(
     """
     if level is not None and level not in LEVELS:
         raise UsageError(f"level is {level!r}; accepted: {', '.join(LEVELS)}")
-    if method not in METHODS:
-        raise UsageError(f"method is {method!r}; accepted: {', '.join(METHODS)}")
+    method = method_key(method)
     if dt is not None and not (math.isfinite(dt) and dt > 0):
         raise UsageError(f"dt is {dt}; accepted: a number above 0")
     subject: Target

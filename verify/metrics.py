@@ -18,8 +18,7 @@ def norm(values: Array, weights: Array | None = None) -> Array:
     with np.errstate(all="ignore"):
         magnitude = np.abs(scaled)
         finite = np.isfinite(magnitude).all(axis=-1)
-        largest = np.where(finite, magnitude.max(axis=-1, initial=0.0), 1.0)
-        _, exponent = np.frexp(largest)
+        _, exponent = np.frexp(magnitude.max(axis=-1, initial=0.0))
         small = np.ldexp(magnitude, -exponent[..., None])
         result = np.ldexp(np.sqrt((small * small).sum(axis=-1)), exponent)
     return np.where(finite, result, np.inf)
@@ -31,7 +30,6 @@ def ratio(error: Array, bound: Array) -> Array:
     NaN errors count as infinite: what is not a number is not within any bound.
     """
     magnitude = np.abs(error)
-    magnitude = np.where(np.isnan(magnitude), np.inf, magnitude)
     with np.errstate(all="ignore"):
         quotient: Array = np.where(magnitude == 0, 0.0, magnitude / bound)
     return np.where(np.isnan(quotient), np.inf, quotient)

@@ -11,9 +11,11 @@ an old answer; each file carries a checksum and is replaced atomically, so a tor
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -152,6 +154,28 @@ def as_number(value: Any, like: Any) -> Any:
     if isinstance(like, flint.acb):
         return flint.acb(flint.fmpq(value.numerator, value.denominator))
     return mpmath.mpf(value.numerator) / value.denominator
+
+
+def ball(value: Fraction) -> Any:
+    """A rational as a real ball at the current precision."""
+    return flint.arb(flint.fmpq(value.numerator, value.denominator))
+
+
+def _decay(method: str, rate: int, begin: int, end: int) -> Any:
+    """What LegS steps ``begin+1 .. end`` make of a coefficient along the eigenvector of ``-rate``; begin >= rate."""
+    rule = hippo_ref.discretization(method)
+
+    def gammas(shift: Any) -> Any:
+        return (begin + 1 + shift).lgamma() - (end + 1 + shift).lgamma()
+
+    if hasattr(rule, "a"):  # generalized bilinear: prod (j - (1-a) rate)/(j + a rate)
+        weight = ball(rule.a)
+        return (gammas(weight * rate) - gammas((weight - 1) * rate)).exp()
+    if method == "trapezoid":  # prod (j-1 - rate/2)/(j-1) j/(j + rate/2)
+        half = flint.arb(rate) / 2
+        return (gammas(half) - gammas(-half - 1)).exp() * end / begin
+    first = rule.first_time  # cell k ends at k + 1, node k is at k
+    return (flint.arb(begin + first) / (end + first)) ** rate
 
 
 def _sin(x: Any) -> Any:
@@ -339,11 +363,92 @@ class Oracle:
         both = self._get("system", (case.measure, case.parameters, order), compute)
         return both[:, :order], both[:, order]
 
-    def operator(self, case: Case) -> Operator:
-        """What the bounds need to know of a case; the same object for the same rule."""
-        key = self._rule(case)
+    def frequencies(self, case: Case) -> Exact:
+        """Exact imaginary parts (N,), ascending, of the spectrum of the normal part, for an operator that has one.
+
+        The normal part is the skew part of A and a multiple of the identity. That of FouT is its rotation, of which an
+        even order has half a pair less; the others have simple spectra, which Arb isolates.
+
+        Raises:
+            PrecisionError: it is not isolated.
+        """
+        order = case.order
+
+        def compute() -> Exact:
+            rows = hippo_ref.enclose_system(self.measure(case), order, DIGITS)[0]
+            with flint.ctx.workdps(DIGITS):
+                if case.measure == "fout":
+                    pairs = (order - 1) // 2
+                    unit = 2 * flint.arb.pi() / ball(case.exact_parameters["theta"])
+                    balls = [unit * j for j in range(-pairs, 1)] + [flint.arb(0)] * ((order + 1) % 2)
+                    return from_balls(balls + [unit * j for j in range(1, pairs + 1)], (order,))
+                turned = [[flint.acb(0, (rows[k][n] - rows[n][k]) / 2) for k in range(order)] for n in range(order)]
+                try:
+                    values = [value.real for value in flint.acb_mat(turned).eig()]
+                except ValueError as error:
+                    raise PrecisionError(f"the spectrum of order {order} is not isolated: {error}") from error
+                return from_balls(sorted(values, key=lambda value: float(value.mid())), (order,))
+
+        return self._get("frequencies", (case.measure, case.parameters, order), compute)
+
+    def pade(self, case: Case, points: Sequence[tuple[Fraction, Fraction]]) -> Exact:
+        """Exact ``[N-1/N]`` Pade approximant of ``exp(-w)`` at complex points, as real and imaginary parts (P, 2)."""
+        order = case.order
+
+        def compute() -> Exact:
+            # Coefficients of numerator and denominator up to a common factor (Baker, Essentials of Pade Approximants).
+            above = [math.comb(order - 1, j) * math.factorial(2 * order - 1 - j) for j in range(order)]
+            below = [math.comb(order, j) * math.factorial(2 * order - 1 - j) for j in range(order + 1)]
+            with flint.ctx.workdps(DIGITS + order):
+                values = []
+                for point in points:
+                    w = flint.acb(*map(ball, point))
+                    top, bottom = flint.acb_poly(above)(-w), flint.acb_poly(below)(w)
+                    values.append(top / bottom)
+                return from_balls([[value.real, value.imag] for value in values], (len(points), 2))
+
+        return self._get("pade", (order, [list(map(str, point)) for point in points]), compute)
+
+    def transfer(self, case: Case, A: Any, B: Any, points: Sequence[tuple[Fraction, Fraction]]) -> tuple[Exact, Any]:
+        """``C (w/theta - A)^-1 B`` of given matrices, C the read-out of LegT or LMU at the far end of the window.
+
+        Args:
+            case: gives measure, order and theta.
+            A: (N, N) finite floats.
+            B: (N,) finite floats.
+            points: real and imaginary parts of w.
+
+        Returns:
+            Real and imaginary parts (P, 2), and the sizes (P, N) of ``(w/theta - A)^-1 B``; infinite at a pole.
+        """
+        order = case.order
+        values, sizes = [], np.full((len(points), order), np.inf)
+        # Elimination in balls loses about a digit for four unknowns here.
+        with flint.ctx.workdps(DIGITS + order // 4):
+            # s_n (-1)^n, which is the very scaling of LMU's basis.
+            end = [flint.arb(1 if case.measure == "lmu" else 2 * n + 1).sqrt() for n in range(order)]
+            if case.measure != "lmu":
+                end = [c * (-1) ** n for n, c in enumerate(end)]
+            column = flint.acb_mat([[flint.acb(float(b))] for b in B])
+            for i, point in enumerate(points):
+                z = flint.acb(*map(ball, point)) / ball(case.exact_parameters["theta"])
+                shifted = [[z * (n == k) - float(entry) for k, entry in enumerate(row)] for n, row in enumerate(A)]
+                try:
+                    state = flint.acb_mat(shifted).solve(column).entries()
+                except ZeroDivisionError:
+                    values.append(flint.acb(0))
+                    continue
+                values.append(sum((c * x for c, x in zip(end, state, strict=True)), flint.acb(0)))
+                sizes[i] = [float(abs(x).upper()) for x in state]
+            numbers = from_balls([[value.real, value.imag] for value in values], (len(points), 2))
+        numbers.high[np.isinf(sizes[:, 0])] = np.inf
+        return numbers, sizes
+
+    def operator(self, case: Case, times: tuple[float, ...] | None = None) -> Operator:
+        """What the bounds need to know of a case; the same object for the same rule and times of samples."""
+        key = (*self._rule(case), times)
         if key not in self._operators:
-            self._operators[key] = self._operator(case)
+            self._operators[key] = replace(self._operator(case), times=times)
         return self._operators[key]
 
     def _operator(self, case: Case) -> Operator:
@@ -364,16 +469,119 @@ class Oracle:
         # Forward Euler grows by up to |A| per step before it decays again; those digits cancel and must be there.
         return DIGITS + (4 * case.order if case.method == "euler" else 0)
 
-    def states(self, case: Case, samples: Sequence[float]) -> Exact:
-        """Exact states (L, N) of the recurrence."""
+    def states(self, case: Case, samples: Sequence[float], times: Sequence[float] | None = None) -> Exact:
+        """Exact states (L, N) of the recurrence; LegS takes the time of each sample (zoh: the end of its cell)."""
 
         def compute() -> Exact:
             states = hippo_ref.enclose_states(
-                self.measure(case), list(samples), case.order, case.method, case.dt, self._digits(case)
+                self.measure(case), samples, case.order, case.method, case.dt, self._digits(case), timestamps=times
             )
             return from_balls(states, (len(samples), case.order))
 
-        return self._get("states", (*self._rule(case), [s.hex() for s in samples]), compute)
+        stamps = () if times is None else ([time.hex() for time in times],)
+        return self._get("states", (*self._rule(case), [s.hex() for s in samples], *stamps), compute)
+
+    def last_state(self, case: Case, samples: Sequence[float]) -> Exact:
+        """The last of `states` alone, (N,): it takes little room where the run is long."""
+
+        def compute() -> Exact:
+            last = hippo_ref.enclose_states(
+                self.measure(case), list(samples), case.order, case.method, case.dt, self._digits(case), last=True
+            )
+            return from_balls(last[0], (case.order,))
+
+        return self._get("last_state", (*self._rule(case), [s.hex() for s in samples]), compute)
+
+    def held(self, case: Case, samples: Sequence[float], times: Sequence[Any]) -> Exact:
+        """Exact projection (N,) of a held signal of LegS at its last time, by integrals of the kernels over its pieces.
+
+        Witness of a hold's last state that knows no recurrence; a piece may be as long as thousands of cells.
+
+        Args:
+            case: gives order and rule: constants on pieces that end at the times (zoh), or lines between nodes (foh).
+            samples: (P,) value on each piece, or at each node.
+            times: (P,) exact times, increasing.
+        """
+
+        def compute() -> Exact:
+            last = hippo_ref.enclose_states(
+                self.measure(case), list(samples), case.order, case.method, None, DIGITS, timestamps=times, last=True
+            )
+            return from_balls(last[0], (case.order,))
+
+        key = (case.order, case.method, [s.hex() for s in samples], [str(x) for x in times])
+        return self._get("held", key, compute)
+
+    def late_states(self, case: Case, samples: Sequence[float], counts: Sequence[int]) -> Exact:
+        """Exact states (C, N) after the last sample was read so many times more: no step is taken one by one.
+
+        LegS: ``c = u e_0 + f(A) (c_m - u e_0)``, since ``A e_0 = -B``; f is the product of the rule's factors over the
+        steps, a ratio of Gamma functions or a power, and acts on a triangular A by divided differences at its
+        eigenvalues ``-1 .. -N``. Invariant laws: a power of the step, by repeated squaring.
+
+        Args:
+            case: gives measure, order and rule.
+            samples: (m+1,) read before, m >= N; the last as often as a step of the rule looks back.
+            counts: how many further copies of the last sample are read, each from 0.
+        """
+
+        def compute() -> Exact:
+            digits = 2 * DIGITS + 4 * case.order
+            states = hippo_ref.enclose_states(
+                self.measure(case), list(samples), case.order, case.method, case.dt, digits, last=True
+            )
+            with flint.ctx.workdps(2 * digits):
+                if case.dt is None:
+                    found = self._late_legs(case, states[0], len(samples) - 1, samples[-1], counts, 2 * digits)
+                else:
+                    found = self._late_invariant(case, states[0], samples[-1], counts, 2 * digits)
+                return from_balls(found, (len(counts), case.order))
+
+        key = (*self._rule(case), [s.hex() for s in samples], list(counts))
+        return self._get("late_states", key, compute)
+
+    def _late_legs(
+        self, case: Case, state: list[Any], m: int, sample: float, counts: Sequence[int], digits: int
+    ) -> list[list[Any]]:
+        """Newton's form of f(A) x for f on the eigenvalues ``-1 .. -N``."""
+        order, arb = case.order, flint.arb
+        rows, _ = hippo_ref.enclose_system(self.measure(case), order, digits)
+        rest = [state[0] - arb(sample), *state[1:]]
+        krylov = [rest]  # prod_{i<j} (A - lambda_i) x
+        for j in range(order - 1):
+            last = krylov[-1]
+            krylov.append([sum((a * x for a, x in zip(row, last, strict=True)), (j + 1) * last[n])
+                           for n, row in enumerate(rows)])  # fmt: skip
+        found = []
+        for count in counts:
+            table = [_decay(case.method, n + 1, m, m + count) for n in range(order)]
+            for depth in range(1, order):  # divided differences, in place: the nodes are 1 apart and descend
+                for i in reversed(range(depth, order)):
+                    table[i] = (table[i - 1] - table[i]) / depth
+            total = [sum((f * v[n] for f, v in zip(table, krylov, strict=True)), arb(0)) for n in range(order)]
+            found.append([total[0] + arb(sample), *total[1:]])
+        return found
+
+    def _late_invariant(
+        self, case: Case, state: list[Any], sample: float, counts: Sequence[int], digits: int
+    ) -> list[list[Any]]:
+        """Powers of the step, the held sample being a state of its own."""
+        order, reach = case.order, self.operator(case).reach
+
+        def after(start: list[float], value: float) -> list[Any]:
+            # Sample number 10: past the start, where a hold of any degree reads all it looks back to.
+            previous = [value] * reach if reach else None
+            return hippo_ref.enclose_states(
+                self.measure(case), [value], order, case.method, case.dt, digits, start=start, first=10,
+                previous=previous,
+            )[0]  # fmt: skip
+
+        units = [[1.0 if n == k else 0.0 for n in range(order)] for k in range(order)]
+        columns = [[*after(unit, 0.0), flint.arb(0)] for unit in units]
+        columns.append([*after([0.0] * order, sample), flint.arb(1)])
+        step = flint.arb_mat([list(row) for row in zip(*columns, strict=True)])
+        start = flint.arb_mat([[x] for x in [*state, flint.arb(1)]])
+        return [(step**count * start).entries()[:order] for count in counts]
 
     def step(self, case: Case, state: Sequence[float], sample: float, index: int) -> Exact:
         """Exact state (N,) after one step."""
@@ -536,7 +744,7 @@ class Oracle:
             The residual (N,) with its radius, the exact coefficients (N,) and the exact ``f(t)``, rounded once.
         """
         # On an infinite window the signals begin at 0; a finite one never reaches back that far.
-        since = None if case.measure in ("legs", "legt", "lmu", "fout") else 0
+        since = None if self.measure(case).finite else 0
         state = self.projection(case, function, time, since)
         rate = self.projection_rate(case, function, time, since)
         with mpmath.workdps(DIGITS):
@@ -566,6 +774,17 @@ class Oracle:
             return to_exact([abs(value) for value in newest], (case.order,), DIGITS)
 
         return self._get("largest_basis", (case.measure, case.parameters, case.order), compute).high
+
+    def gauss(self, count: int) -> tuple[Any, Any]:
+        """Nodes in [0, 1] and masses of the Gauss rule with that many points, each rounded once."""
+
+        def compute() -> Exact:
+            with flint.ctx.workdps(DIGITS):
+                pairs = [flint.arb.legendre_p_root(count, k, weight=True) for k in range(count)]
+                return from_balls([[(1 + node) / 2, mass / 2] for node, mass in pairs], (count, 2))
+
+        both = self._get("gauss", (count,), compute).high
+        return both[:, 0], both[:, 1]
 
     def values(self, case: Case, function: Function, time: Any, fractions: Sequence[Any]) -> Exact:
         """Exact values (P,) of a signal at fractions of the window that ends at a time."""

@@ -110,6 +110,8 @@ def write_markdown(path: Path, report: Report) -> None:
     lines += [f"- **{item.text}** ({item.evidence})" for item in report.diagnosis]
     if report.diagnosis:
         lines.append("")
+    if report.coverage.shortfall:
+        lines += [f"Coverage is too small: {report.coverage.shortfall}.", ""]
     several = len({verdict.case.target for verdict in report.verdicts}) > 1
     lines += _by_target(report) if several else _by_check(report)
     failures = [v for v in report.verdicts if v.status in SEVERITY]

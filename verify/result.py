@@ -32,14 +32,14 @@ class TargetError(Exception):
     Attributes:
         kind: what happened.
         message: one sentence for a person.
-        evidence: traceback and captured output, bounded.
+        evidence: traceback and captured output, bounded; the call that brought no answer.
     """
 
-    def __init__(self, kind: ErrorKind, message: str, evidence: Mapping[str, str] | None = None) -> None:
+    def __init__(self, kind: ErrorKind, message: str, evidence: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message
-        self.evidence = dict(evidence or {})
+        self.evidence: dict[str, Any] = dict(evidence or {})
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,8 @@ class Target(ABC):
             return f"the target offers no {case.level!r} level"
         if self.takes_case:
             return None
+        if case.device != "cpu":
+            return f"the target is called without its device: on {case.device} nothing is known to run"
         if self._first is None:
             self._first = case
         for what in ("measure", "parameters", "dt", "method"):

@@ -100,7 +100,7 @@ class Question:
         if self.kind in ("gradient", "projection"):
             return Fraction(1)
         read = (self.samples or ())[: row + 1] if self.kind == "scan" else self.samples or ()
-        return max((abs(Fraction(x)) for x in (*read, *(self.state or ()))), default=Fraction(0))
+        return Fraction(max(map(abs, (*read, *(self.state or ()))), default=0.0))
 
     def to_json(self) -> dict[str, Any]:
         """The record of the document, without its answer; numbers as hex floats, absent fields left out."""

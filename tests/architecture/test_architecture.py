@@ -3,16 +3,18 @@
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import hippo_ref
 from verify.adapters import ADAPTERS
-from verify.bounds import GBT
-from verify.cases import METHODS, PARAMETERS
+from verify.bounds import GBT, HOLDS
+from verify.candidates import NAMES, TILTED, WINDOWED
+from verify.cases import DOMAINS, METHODS, PARAMETERS, method_key, reads_nodes
 from verify.checks import CHECKS
-from verify.checks.convergence import NOMINAL
+from verify.checks.convergence import nominal_order
 from verify.convention import MEASURES
 
 ROOT = Path(__file__).parents[2]
@@ -56,27 +58,51 @@ def test_every_package_is_listed_for_the_wheel():
 def test_measures_are_the_same_everywhere():
     import hippo_fast
 
-    # The reference knows more than the fast side: what it can check is what both know.
-    assert list(PARAMETERS) == list(MEASURES)
-    assert set(PARAMETERS) == set(hippo_fast.OPERATORS) <= set(hippo_ref.MEASURES)
-    for key, names in PARAMETERS.items():
-        assert set(hippo_ref.measure(key).parameters) == set(names)
+    # Whatever the reference knows can be checked; the fast side, and what is recognised unasked, are a part of it.
+    assert list(PARAMETERS) == list(hippo_ref.MEASURES) == list(NAMES)
+    assert list(MEASURES) == list(hippo_fast.OPERATORS)
+    assert set(PARAMETERS) - set(MEASURES) == set(TILTED)
+    assert set(WINDOWED) == {key for key, names in PARAMETERS.items() if "theta" in names}
+
+
+@pytest.mark.parametrize("key", PARAMETERS)
+def test_domains_are_those_of_the_reference(key):
+    known = hippo_ref.MEASURES[key].domains
+    assert list(DOMAINS[key]) == list(known)
+    for name, domain in DOMAINS[key].items():
+        assert (domain.default, domain.above, domain.below) == (
+            known[name].default,
+            known[name].above,
+            known[name].below,
+        )
 
 
 def test_rules_are_the_same_everywhere():
     import hippo_fast
 
     assert set(METHODS) == set(hippo_ref.DISCRETIZATIONS) == set(hippo_fast.DISCRETIZATIONS)
-    assert set(METHODS) == set(NOMINAL["legs"])
-    assert set(GBT) < set(METHODS)
+    assert set(GBT) | set(HOLDS) < set(METHODS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [*METHODS, "gbt(1/3)", "gbt(.25)", "gbt(3/4)", "gbt(0)", "gbt(1.)", "hold(0)", "hold(1)", "hold(2)", "hold(3)"],
+)
+def test_rules_are_those_of_the_reference(text):
+    """The name it goes by here is that of the same rule there, and says the same of its order and its samples."""
+    key, rule = method_key(text), hippo_ref.discretization(text)
+    assert replace(hippo_ref.discretization(key), key="") == replace(rule, key="")
+    for law in ("scale", "invariant"):
+        assert nominal_order(key, scale_law=law == "scale") == rule.nominal_order[law]
+    assert reads_nodes(key) is (rule.reads == "nodes")
 
 
 @pytest.mark.parametrize("family", ["checks", "adapters"])
 def test_every_file_is_in_its_table(family):
     table = {"checks": CHECKS, "adapters": ADAPTERS}[family]
     homes = {type(member).__module__ for member in table.values()}
-    helpers = {"base", "scan_base", "loading", "isolated"}
-    files = {path.stem for path in (ROOT / "verify" / family).glob("*.py")} - helpers - {"__init__"}
+    stems = {path.stem for path in (ROOT / "verify" / family).glob("*.py")} - {"__init__", "loading", "isolated"}
+    files = {stem for stem in stems if not stem.endswith("base")}  # what members of a family share
     assert {f"verify.{family}.{stem}" for stem in files} == homes
 
 

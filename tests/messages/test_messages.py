@@ -25,8 +25,12 @@ class ReadOut:
         return np.zeros(len(points))
 
 
-MEASURES = "legs, legt, lmu, lagt, fout, legs_lti"
-METHODS = "bilinear, backward_euler, euler, zoh, trapezoid, foh"
+MEASURES = "legs, legt, lmu, lagt, fout, legs_lti, chebt, gegenbauer, jacobi"
+WINDOWS = "legt, lmu, fout, chebt, gegenbauer, jacobi"
+NAMED = "bilinear, backward_euler, euler, zoh, trapezoid, foh"
+METHODS = f"{NAMED}, gbt(a) with a from 0 to 1, hold(d) with d = 0, 1, 2 or 3"
+WEIGHTS = "gbt(a), a decimal or a ratio from 0 to 1, such as gbt(1/3)"
+DEGREES = "hold(d) with d = 0, 1, 2 or 3"
 LEVELS = "matrices, step, scan, reconstruct, gradient, timed_scan, batch_scan, resume, factors"
 POSITIVE = "accepted: a number above 0"
 NUMBER = "accepted: a number, such as 0.5 or 1/3"
@@ -42,18 +46,24 @@ CASES = [
     ({"order": 4.0}, "order is 4.0; accepted: an integer from 1"),
     ({"order": True}, "order is True; accepted: an integer from 1"),
     ({"order": "4"}, "order is '4'; accepted: an integer from 1"),
-    (
-        {"measure": "legt", "method": "foh"},
-        "method 'foh' is defined for legs only; for legt choose bilinear, backward_euler, euler or zoh",
+    ({"method": None}, f"method is None; accepted: {METHODS}"),
+    ({"method": ["zoh"]}, f"method is ['zoh']; accepted: {METHODS}"),
+    ({"method": "gbt"}, f"method is 'gbt'; accepted: {METHODS}"),
+    ({"method": "rk(4)"}, f"method is 'rk(4)'; accepted: {METHODS}"),
+    *(
+        ({"method": f"gbt({a})"}, f"method is 'gbt({a})'; accepted: {WEIGHTS}")
+        for a in ("", "half", "-1/3", "3/2", "1.5", "1/0", "1e-3", "nan", "1/3/5", "9" * 50)
     ),
+    *(({"method": f"hold({d})"}, f"method is 'hold({d})'; accepted: {DEGREES}") for d in ("", "4", "-1", "1.0", "two")),
+    ({"theta": 2}, f"theta is 2, but legs has no theta; measures with it: {WINDOWS}"),
+    ({"measure": "lagt", "theta": "1/2"}, f"theta is 1/2, but lagt has no theta; measures with it: {WINDOWS}"),
+    ({"alpha": 0.5}, "alpha is 0.5, but legs has no alpha; measures with it: lagt, gegenbauer, jacobi"),
     (
-        {"measure": "lagt", "method": "trapezoid"},
-        "method 'trapezoid' is defined for legs only; for lagt choose bilinear, backward_euler, euler or zoh",
+        {"measure": "chebt", "alpha": 0.5},
+        "alpha is 0.5, but chebt has no alpha; measures with it: lagt, gegenbauer, jacobi",
     ),
-    ({"theta": 2}, "theta is 2, but legs has no theta; measures with it: legt, lmu, fout"),
-    ({"measure": "lagt", "theta": "1/2"}, "theta is 1/2, but lagt has no theta; measures with it: legt, lmu, fout"),
-    ({"alpha": 0.5}, "alpha is 0.5, but legs has no alpha; measures with it: lagt"),
-    ({"measure": "legt", "beta": 2}, "beta is 2, but legt has no beta; measures with it: lagt"),
+    ({"measure": "legt", "beta": 2}, "beta is 2, but legt has no beta; measures with it: lagt, jacobi"),
+    ({"measure": "gegenbauer", "beta": 2}, "beta is 2, but gegenbauer has no beta; measures with it: lagt, jacobi"),
     ({"theta": "wide"}, f"theta is 'wide'; {NUMBER}"),
     ({"measure": "legt", "theta": "wide"}, f"theta is 'wide'; {NUMBER}"),
     ({"measure": "legt", "theta": "1/0"}, f"theta is '1/0'; {NUMBER}"),
@@ -65,6 +75,13 @@ CASES = [
     ({"measure": "lagt", "beta": 0}, f"beta is 0; {POSITIVE}"),
     ({"measure": "lagt", "alpha": 1}, "alpha is 1; accepted: a number between -1 and 1"),
     ({"measure": "lagt", "alpha": "-1"}, "alpha is -1; accepted: a number between -1 and 1"),
+    ({"measure": "lagt", "alpha": "0." + "9" * 20}, f"alpha is 0.{'9' * 20}; accepted: a number between -1 and 1"),
+    ({"measure": "gegenbauer", "alpha": -0.5}, "alpha is -0.5; accepted: a number above -1/2"),
+    ({"measure": "gegenbauer", "alpha": "-1e400"}, "alpha is -1e400; accepted: a number above -1/2"),
+    ({"measure": "jacobi", "alpha": -1}, "alpha is -1; accepted: a number above -1"),
+    ({"measure": "jacobi", "beta": "-1.5"}, "beta is -1.5; accepted: a number above -1"),
+    ({"measure": "jacobi", "beta": "1e400"}, "beta is 1e400; accepted: a number above -1, at most 1e30"),
+    ({"measure": "jacobi", "theta": 0}, f"theta is 0; {POSITIVE}"),
     ({"dt": 0.1}, "dt is 0.1, but legs has no time step: its update depends on the sample's index alone"),
     ({"measure": "legt", "dt": 0}, f"dt is 0.0; {POSITIVE}"),
     ({"measure": "legs_lti", "dt": -1}, f"dt is -1.0; {POSITIVE}"),
@@ -123,7 +140,7 @@ def test_check_refuses_what_it_does_not_know(arguments, message):
 
 
 def test_check_names_the_checks_there_are():
-    with pytest.raises(UsageError, match=r"^check is 'matrix'; accepted: matrices, ode, step, scan, "):
+    with pytest.raises(UsageError, match=r"^check is 'matrix'; accepted: matrices, ode, .*step, scan, "):
         verify.check(legs, checks=["matrices", "matrix"])
 
 
@@ -145,7 +162,7 @@ PLANS = [
     ),
     ({"measures": ["lags"]}, rf"^measure is 'lags'; accepted: {MEASURES}$"),
     ({"measures": ["legs", "lags"]}, rf"^measure is 'lags'; accepted: {MEASURES}$"),
-    ({"methods": ["tustin"]}, rf"^method is 'tustin'; accepted: {METHODS}$"),
+    ({"methods": ["tustin"]}, rf"^method is 'tustin'; accepted: {NAMED}$"),
     ({"dtypes": ["float16"]}, r"^dtype is 'float16'; accepted: float64, float32$"),
     ({"orders": [0]}, r"^order is 0; accepted: an integer from 1$"),
 ]
@@ -191,7 +208,7 @@ PARAMETRIZE = [
     ({"method": "tustin"}, f"method is 'tustin'; accepted: {METHODS}"),
     ({"level": "matrix"}, f"level is 'matrix'; accepted: {LEVELS}"),
     ({"orders": [0]}, "order is 0; accepted: an integer from 1"),
-    ({"theta": 2}, "theta is 2, but legs has no theta; measures with it: legt, lmu, fout"),
+    ({"theta": 2}, f"theta is 2, but legs has no theta; measures with it: {WINDOWS}"),
 ]
 
 

@@ -11,12 +11,13 @@ from vector_tools import cli, lines_of, small, truth, words, write_answers, writ
 
 from hippo_ref.vectors.extents import QUICK
 from hippo_ref.vectors.groups import questions
+from verify.bounds import float_states
 from verify.folders import write_whole
 from verify.oracle import Oracle
 from verify.vectors.checking import by_id, check
 from verify.vectors.documents import export, read_document
 from verify.vectors.files import FormatError, read_answers
-from verify.vectors.judge import Question, float_states, judge_answer, operator_of
+from verify.vectors.judge import Question, judge_answer, operator_of
 from verify.verdict import Status
 
 ORACLE = Oracle(None)

@@ -527,7 +527,7 @@ USAGE = [
     (("--measure", "legt", "--theta", "1e400"), "theta is 1e400; accepted: "),
     (("--measure", "lagt", "--beta", "1e400"), "beta is 1e400; accepted: "),
     (("--measure", "lagt", "--alpha", "1"), "alpha is 1; accepted: a number between -1 and 1"),
-    (("--measure", "legt", "--method", "foh"), "method 'foh' is defined for legs only"),
+    (("--method", "gbt(3/2)"), "method is 'gbt(3/2)'; accepted: gbt(a), a decimal or a ratio from 0 to 1"),
     (("--orders", "4,x"), "--orders is '4,x'; accepted: integers with commas"),
     (("--orders", "4.5"), "--orders is '4.5'; accepted: integers with commas"),
     (("--orders", "0"), "order is 0; accepted: an integer from 1"),

@@ -1,14 +1,16 @@
 """Our checks in somebody else's pytest suite: right targets pass, wrong ones fail, the rest says why it is skipped."""
 
-import subprocess
-import sys
+from functools import partial
 
 import numpy as np
 import pytest
 
 import verify
-from verify.case import DEFAULT_ORDERS
-from verify.checks import CHECKS
+from verify.campaign import default_oracle
+from verify.candidates import right_model
+from verify.case import DEFAULT_ORDERS, LEVELS
+from verify.cases import UsageError, make_case
+from verify.checks import CHECKS, SUITES
 from verify.parametrize import TargetCheck, parametrize_with_checks
 
 MATRIX_CHECKS = [key for key, check in CHECKS.items() if "matrices" in check.levels]
@@ -98,7 +100,7 @@ def test_every_check_of_every_level_and_order_is_there():
 def test_an_object_is_tried_at_each_level_it_offers():
     found = checks_of(parametrize_with_checks([Both()], orders=(4,)))
     wanted = {(level, key) for level in ("matrices", "scan") for key, c in CHECKS.items() if level in c.levels}
-    assert {(check.level, check.key) for check in found} == wanted
+    assert {(check.case.level, check.key) for check in found} == wanted
 
 
 def test_names_are_the_ids_of_the_tests():
@@ -114,24 +116,128 @@ def test_orders_may_be_an_iterator():
     assert {check.target for check in found} == {legs, doubled}
 
 
+def test_checks_come_in_the_order_of_the_table():
+    """A set has another order in every process, and pytest-xdist wants one order."""
+    asked = {"determinism", "ode", "matrices"}
+    found = checks_of(parametrize_with_checks([legs], orders=(4,), checks=asked))
+    assert [check.key for check in found] == [key for key in CHECKS if key in asked]
+    assert [check.key for check in checks_of(parametrize_with_checks([legs], orders=(4,), checks="ode"))] == ["ode"]
+
+
+def test_targets_of_one_name_have_ids_of_their_own():
+    """A third one with a name of its own comes between, and none of the four takes another's."""
+    targets = [partial(legs), legs, partial(doubled), Both(), partial(legs)]
+    found = checks_of(parametrize_with_checks(targets, orders=(4,), checks=["matrices"]))
+    assert [repr(check) for check in found] == [
+        f"{name}-legs-matrices-N4-matrices" for name in ("partial", "legs", "partial#2", "Both", "partial#3")
+    ]
+    assert [check.target for check in found] == targets
+
+
+def test_a_mapping_gives_names():
+    found = checks_of(parametrize_with_checks({"a": legs, "a#2": legs, 3: legs}, orders=(4,), checks=["ode"]))
+    assert [check.case.target for check in found] == ["a", "a#2", "3"]
+
+
+def test_a_name_that_looks_like_a_second_one_is_told_apart():
+    found = checks_of(parametrize_with_checks({1: legs, "1#2": legs, "1": legs}, orders=(4,), checks=["ode"]))
+    assert [check.case.target for check in found] == ["1", "1#2", "1#3"]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_every_level_that_a_check_speaks_of_can_be_asked_for(level):
+    speaking = [key for key, check in CHECKS.items() if level in check.levels]
+    if not speaking:
+        with pytest.raises(UsageError, match=f"it offers {level}, of which no check of all checks speaks$"):
+            parametrize_with_checks([legs], level=level, orders=(4,))
+        return
+    found = checks_of(parametrize_with_checks([legs], level=level, orders=(4,)))
+    assert [(check.key, check.case.level) for check in found] == [(key, level) for key in speaking]
+
+
+def test_suite_and_seed_are_of_the_run_unless_the_decorator_says():
+    (left,) = checks_of(parametrize_with_checks([legs], orders=(4,), checks=["ode"]))
+    (given,) = checks_of(parametrize_with_checks([legs], orders=(4,), checks=["ode"], suite="full", seed=3))
+    assert [(check.suite, check.seed) for check in (left, given)] == [("quick", 0), ("full", 3)]
+    for check in (left, given):
+        check.prepare("full", 7)
+    assert [(check.suite, check.seed) for check in (left, given)] == [("full", 7), ("full", 3)]
+    assert {left.suite, given.suite} <= set(SUITES)
+
+
+def test_what_was_found_is_kept_until_the_next_run():
+    (check,) = checks_of(parametrize_with_checks([legs], orders=(4,), checks=["matrices"]))
+    assert check.verdict is None
+    check()
+    assert check.verdict.status == "PASS"
+    assert check.verdict.case.target == "legs"
+    check.prepare("quick", 0)
+    assert check.verdict is None
+
+
+def test_the_seed_reaches_the_draws():
+    """A target is asked other questions under another seed, and the same ones under the same."""
+    asked = []
+
+    def recorder(samples, order):
+        asked[-1].append(samples.tobytes())
+        return scan_legs(samples, order)
+
+    for seed in (0, 1, 0):
+        asked.append([])
+        (check,) = checks_of(parametrize_with_checks([recorder], level="scan", orders=(4,), checks=["scan"], seed=seed))
+        check()
+    assert asked[0] == asked[2] != asked[1]
+
+
+REFUSED = [
+    ({"targets": {legs}}, r"^targets is a set, whose order differs from process to process; give a list$"),
+    ({"targets": "legs"}, r"^targets is 'legs'; accepted: a list of callables or objects, or a mapping of names"),
+    ({"targets": legs}, r"^targets is <function legs at .*>; accepted: a list of callables or objects, or a mapping"),
+    ({"targets": ["a.py:f"]}, r"^target 'a.py:f' is a string; import it and give the object, or check it by verify\."),
+    ({"targets": [Both()], "level": "step"}, r"^level is 'step'; target Both offers matrices, scan$"),
+    ({"targets": [Both()], "level": "stop"}, r"^level is 'stop'; accepted: matrices, step, "),
+    ({"checks": []}, r"^checks is empty; give at least one, or leave it out for all$"),
+    ({"checks": ["odes"]}, r"^check is 'odes'; accepted: matrices, ode, "),
+    (
+        {"checks": ["gradient"]},
+        r"^target legs is left without a check: it offers matrices, of which matrices, ode, .* of all checks speaks$",
+    ),
+    ({"suite": "huge"}, r"^suite is 'huge'; accepted: quick, full$"),
+    ({"accuracy": "none"}, r"^accuracy is 'none'; accepted: entrywise, normwise$"),
+    ({"seed": "1"}, r"^seed is '1'; accepted: an integer$"),
+    ({"seed": True}, r"^seed is True; accepted: an integer$"),
+    ({"orders": [4, 0]}, r"^order is 0; accepted: an integer from 1$"),
+    ({"dt": 0.1}, r"^dt is 0\.1, but legs has no time step"),
+]
+
+
+@pytest.mark.parametrize(("given", "message"), REFUSED, ids=[str(list(given)) + m[:30] for given, m in REFUSED])
+def test_what_makes_no_tests_is_refused_at_once(given, message):
+    options = {"targets": [legs], **given}
+    with pytest.raises(UsageError, match=message):
+        parametrize_with_checks(options.pop("targets"), **options)
+
+
 # What it decides.
 
 
 def test_a_right_target_passes_or_is_skipped_with_a_reason():
-    found = outcomes(legs, orders=(4,))
-    assert {key.rpartition("-")[2]: kind for key, (kind, _) in found.items()} == {
-        "matrices": "passed", "ode": "passed", "equivariance": "skipped", "determinism": "passed",
-    }  # fmt: skip
-    assert found["legs-legs-matrices-N4-equivariance"][1] == (
-        "the scale law has no theta: the property is one of scans"
-    )
+    found = {check.key: (check, outcome(check)) for check in checks_of(parametrize_with_checks([legs], orders=(4,)))}
+    assert {"matrices", "ode", "equivariance"} <= set(found)
+    for key, (check, (kind, message)) in found.items():
+        reason = CHECKS[key].why_not(check.case)
+        assert (kind, message) == (("passed", "") if reason is None else ("skipped", reason))
+    assert found["equivariance"][1][0] == "skipped"
 
 
 def test_a_wrong_target_fails_and_says_what_is_wrong():
     kind, message = outcomes(doubled, orders=(4,))["doubled-legs-matrices-N4-matrices"]
     assert kind == "failed"
     assert message.startswith("FAIL: B[")
+    assert "\n  B is twice the LegS B, because B/2 and A agree entry by entry (N = 4)\n" in message
     assert CHECKS["matrices"].claim in message
+    assert message.endswith("case: legs N=4 matrices float64, quick suite, seed 0")
 
 
 def test_what_cannot_be_decided_fails():
@@ -151,6 +257,15 @@ def test_a_plain_callable_can_be_of_another_level():
     assert {kind for kind, _ in found.values()} == {"passed", "skipped"}
 
 
+def test_a_right_object_passes_at_every_level():
+    """The candidates' model offers all levels, and none of them is lost on the way."""
+    model = right_model(make_case("model", "legs", order=4, level="scan"), default_oracle())
+    found = checks_of(parametrize_with_checks({"model": model}, orders=(4,)))
+    assert {check.case.level for check in found} == {level for check in CHECKS.values() for level in check.levels}
+    ended = {repr(check): outcome(check) for check in found}
+    assert {kind for kind, _ in ended.values()} == {"passed", "skipped"}, ended
+
+
 def test_options_make_the_case():
     def lagt(order):
         return -np.tril(np.ones((order, order))), np.ones(order)
@@ -159,28 +274,8 @@ def test_options_make_the_case():
     assert found["lagt-lagt-matrices-N4-matrices"] == ("passed", "")
 
 
-def test_in_a_suite_of_its_own(tmp_path):
-    """Outcomes and summary as pytest itself reports them, in a process without our configuration."""
-    (tmp_path / "test_theirs.py").write_text(
-        "import numpy as np\n"
-        "import verify\n\n\n"
-        "def legs(order, gain=1.0):\n"
-        "    n = np.arange(order)\n"
-        "    r = np.sqrt(2.0 * n + 1)\n"
-        "    return -np.tril(np.outer(r, r), -1) - np.diag(n + 1.0), gain * r\n\n\n"
-        "def loud(order):\n"
-        "    return legs(order, 2.0)\n\n\n"
-        "@verify.parametrize_with_checks([legs, loud], orders=[4])\n"
-        "def test_hippo(check):\n"
-        "    check()\n",
-        encoding="utf-8",
-    )
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "test_theirs.py"],
-        cwd=tmp_path, check=False, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "2 failed, 4 passed, 2 skipped" in done.stdout
-    assert "test_hippo[loud-legs-matrices-N4-matrices]" in done.stdout
-    assert "FAIL: B[" in done.stdout
-    assert "the scale law has no theta" in done.stdout
+def test_normwise_accuracy_is_asked_for():
+    """What a factorisation loses is undecided entry by entry and passes by the norm."""
+    for accuracy, kind in (("entrywise", "failed"), ("normwise", "passed")):
+        found = outcomes(loose, orders=(4,), checks=["matrices"], accuracy=accuracy)
+        assert found["loose-legs-matrices-N4-matrices"][0] == kind

@@ -50,10 +50,92 @@ def test_json_is_finite_and_comes_back():
     assert again.ratio == 0.5
 
 
-@pytest.mark.parametrize(("measured", "bound", "ratio"), [(0.0, 0.0, 0.0), (1.0, 0.0, None), (1.0, 4.0, 0.25)])
-def test_ratio_at_zero(measured, bound, ratio):
-    status = Status.PASS if measured <= bound else Status.FAIL
-    assert verdict(status=status, measured=measured, bound=bound, message="m").ratio == ratio
+@pytest.mark.parametrize(
+    ("measured", "bound", "ratio"),
+    [
+        (0.0, 0.0, 0.0),
+        (1.0, 0.0, None),
+        (1.0, 1.0, 1.0),
+        (1.0, 4.0, 0.25),
+        (None, 4.0, None),
+        (4.0, None, None),
+        (math.inf, 4.0, None),
+        (math.nan, 4.0, None),
+        (4.0, math.inf, None),
+    ],
+)
+def test_ratio_is_a_finite_number_or_none(measured, bound, ratio):
+    found = verdict(status=Status.FAIL, measured=measured, bound=bound, message="m")
+    assert found.ratio == ratio
+    assert found.to_json()["ratio"] == ratio
+
+
+@pytest.mark.parametrize("status", [Status.PASS, Status.UNEXPECTED_PASS])
+def test_a_pass_may_reach_its_bound_and_needs_no_words(status):
+    assert verdict(status=status, measured=1.0, bound=1.0, compared=1).message == ""
+    assert verdict(status=status, measured=0.0, bound=0.0, compared=1).ratio == 0
+
+
+def test_a_refusal_says_what_is_missing():
+    with pytest.raises(ValueError, match=r"^check 'scan' passed with nothing compared: say INCONCLUSIVE instead$"):
+        verdict(compared=-1)
+    with pytest.raises(ValueError, match=r"^check 'scan' ended FAIL without a message$"):
+        verdict(status=Status.FAIL)
+
+
+def test_another_status_keeps_the_finding():
+    found = verdict(status=Status.FAIL, message="off by 2", details={"seed": 3}, seconds=1.5)
+    known = found.with_status(Status.EXPECTED_FAIL, "issue 7: off by 2")
+    assert (known.status, known.message) == (Status.EXPECTED_FAIL, "issue 7: off by 2")
+    assert (known.measured, known.bound, known.compared, known.details) == (0.5, 1.0, 3, {"seed": 3})
+    assert known.seconds == 1.5
+
+
+def test_a_record_holds_every_field_under_its_name():
+    found = verdict(worst={"step": 3}, details={"seed": 7}, seconds=1.23456789)
+    assert found.to_json() == {
+        "check": "scan",
+        "claim": "a claim",
+        "status": "PASS",
+        "measured": 0.5,
+        "bound": 1.0,
+        "ratio": 0.5,
+        "bound_source": "a theorem",
+        "compared": 3,
+        "case": {"id": CASE.id, **CASE.to_json()},
+        "worst": {"step": 3},
+        "message": "",
+        "details": {"seed": 7},
+        "seconds": 1.234568,
+    }
+    assert verdict().to_json()["worst"] is None
+    assert type(found.to_json()["status"]) is str
+
+
+def test_what_is_not_written_is_explained():
+    nothing = verdict(status=Status.ERROR, measured=None, bound=None, compared=0, message="it crashed")
+    assert nothing.to_json()["message"] == "it crashed"
+    assert (nothing.to_json()["measured"], nothing.to_json()["bound"]) == (None, None)
+    infinite = verdict(status=Status.FAIL, measured=math.inf, bound=math.inf, message="off")
+    assert infinite.to_json()["message"] == ("off (measured is inf, written as null) (bound is inf, written as null)")
+    assert verdict(status=Status.FAIL, measured=math.nan, message="off").to_json()["message"] == (
+        "off (measured is nan, written as null)"
+    )
+
+
+def test_a_record_of_a_store_comes_back():
+    found = verdict(status=Status.INCONCLUSIVE, message="m", worst={"step": 3}, details={"seed": 7}, seconds=0.25)
+    record = {"schema": "hippo-verify/1", "kind": "verdict", **json.loads(json.dumps(found.to_json()))}
+    again = Verdict.from_json(record)
+    assert again == found
+    assert (again.case, again.status, again.worst, again.details) == (
+        CASE,
+        Status.INCONCLUSIVE,
+        {"step": 3},
+        {"seed": 7},
+    )
+    assert again.seconds == 0.25
+    assert record["kind"] == "verdict", "the record itself is left alone"
 
 
 @pytest.mark.parametrize(

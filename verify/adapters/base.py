@@ -21,6 +21,7 @@ class Adapter(ABC):
         measures: measures offered, each with its fixed parameters (empty: any).
         methods: rules offered.
         dtypes: arithmetics offered.
+        devices: where it runs, ``cpu`` first.
         orders: smallest and largest order offered.
         normwise: True if matrices come out of a factorisation (rounding is relative to their norm).
         convention: ``exact``, or ``auto`` where the library is known to use another consistent convention.
@@ -33,6 +34,7 @@ class Adapter(ABC):
     measures: Mapping[str, Mapping[str, str]]
     methods: tuple[str, ...] = ("bilinear",)
     dtypes: tuple[str, ...] = ("float64",)
+    devices: tuple[str, ...] = ("cpu",)
     orders: tuple[int, int] = (1, 4096)
     normwise: bool = False
     convention: Literal["exact", "auto"] = "exact"
@@ -56,6 +58,7 @@ class Adapter(ABC):
         for name, value, offered in (
             ("level", case.level, self.levels),
             ("dtype", case.dtype, self.dtypes),
+            ("device", case.device, self.devices),
         ):
             if value not in offered:
                 return f"{self.key} has no {name} {value}; it has {', '.join(offered)}"

@@ -10,7 +10,7 @@ import numpy as np
 from verify.adapters import ADAPTERS
 from verify.case import LEVELS, Case
 from verify.isolation import Worker, WorkerError
-from verify.result import Result, Target, TargetError, one_line
+from verify.result import LiveTarget, Result, Target, TargetError, one_line
 
 DEFAULT_TIMEOUT = 60.0
 DEFAULT_MEMORY = 2 * 2**30
@@ -112,3 +112,20 @@ class IsolatedTarget(Target):
         """End the worker, unless it is shared."""
         if not self._shared:
             self._worker.close()
+
+
+def target_of(
+    target: Any,
+    level: str | None = None,
+    *,
+    arguments: Mapping[str, Any] | None = None,
+    timeout: float = DEFAULT_TIMEOUT,
+    memory_limit: int | None = DEFAULT_MEMORY,
+    normwise: bool = False,
+) -> Target:
+    """A target named by a string in a worker process, a live callable or object in this one."""
+    if not isinstance(target, str):
+        return LiveTarget(target, level, normwise=normwise)
+    return IsolatedTarget(
+        target, level=level, arguments=arguments, timeout=timeout, memory_limit=memory_limit, normwise=normwise
+    )

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from verify.adapters.base import Adapter
-from verify.case import Case
+from verify.case import STEPPING, Case
 
 MEASURES = ("legs", "legt", "lmu", "lagt", "fout", "legs_lti")
 METHODS = ("bilinear", "backward_euler", "euler", "zoh", "trapezoid", "foh")
 UPDATE_WEIGHTS = {"euler": 0.0, "bilinear": 0.5, "backward_euler": 1.0}
 
+ACCELERATOR = Path("/dev/nvidiactl")
+"""There where the driver of a CUDA device is loaded; torch is not imported to find out."""
 LARGEST_EULER = 4
 """Beyond, forward Euler on LegS grows so far that float32 loses half its digits: 1e4 at N = 8, 1e21 at N = 32."""
 
@@ -29,13 +32,18 @@ class Own(Adapter):
         self.key = f"hippo-fast-{backend}"
         self.summary = f"hippo_fast.scan on {backend}"
         # Operators, single updates and read-outs are numpy whatever runs the scan; gradients are torch's.
-        self.levels = ("matrices", "step", "scan", "reconstruct") if backend == "numpy" else ("scan", "gradient")
+        own = ("matrices", "step", "reconstruct") if backend == "numpy" else ("gradient",)
+        self.levels = (*own, "scan", "timed_scan", "batch_scan")
+        if backend == "torch" and ACCELERATOR.exists():
+            self.devices = ("cpu", "cuda")
 
     def refuse(self, case: Case) -> str | None:
         """What `hippo_fast` does not offer."""
         if case.method in ("trapezoid", "foh") and case.measure != "legs":
-            return f"{case.method} is defined for legs only"
-        if case.method == "euler" and case.order > LARGEST_EULER and case.level in ("scan", "step", "gradient"):
+            return f"hippo_fast has {case.method} for legs only"
+        if case.level == "timed_scan" and case.measure != "legs":
+            return "timestamps are for legs: hippo_fast.scan refuses them for an invariant law"
+        if case.method == "euler" and case.order > LARGEST_EULER and case.level in STEPPING:
             return f"forward Euler is unusable above order {LARGEST_EULER}: it amplifies rounding beyond the state"
         if case.level == "reconstruct" and case.measure == "lagt":
             return "the window of lagt is infinite: hippo_fast refuses points that are fractions of it"
@@ -69,6 +77,13 @@ class _Numpy:
 
         return hippo_fast.scan(samples, self._case.measure, order, backend="numpy", **self._arguments)
 
+    def timed_scan(self, samples: Any, timestamps: Any, order: int) -> Any:
+        import hippo_fast  # noqa: PLC0415
+
+        return hippo_fast.scan(samples, "legs", order, method=self._case.method, timestamps=timestamps, backend="numpy")
+
+    batch_scan = scan  # leading axes are streams
+
     def reconstruct(self, state: Any, points: Any) -> Any:
         import hippo_fast  # noqa: PLC0415
 
@@ -89,6 +104,16 @@ class _Torch:
         import hippo_fast  # noqa: PLC0415
 
         return hippo_fast.scan(self._tensor(samples), self._case.measure, order, backend="torch", **self._arguments)
+
+    def timed_scan(self, samples: Any, timestamps: Any, order: int) -> Any:
+        import hippo_fast  # noqa: PLC0415
+
+        rule = self._case.method
+        return hippo_fast.scan(
+            self._tensor(samples), "legs", order, method=rule, timestamps=timestamps, backend="torch"
+        )
+
+    batch_scan = scan  # leading axes are streams
 
     def gradient(self, samples: Any, order: int) -> Any:
         import torch  # noqa: PLC0415

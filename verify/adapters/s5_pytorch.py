@@ -28,6 +28,12 @@ class _Composed:
         # The imaginary parts cancel to rounding only; they are dropped as S5 drops them (it takes twice the real part).
         return A.real, (V @ B).real
 
+    def factors(self, order: int) -> tuple[Any, Any, Any, Any]:
+        """``make_DPLR_HiPPO`` as it is, without the B before its rotation."""
+        from s5.init import make_DPLR_HiPPO  # noqa: PLC0415
+
+        return tuple(make_DPLR_HiPPO(order)[:4])
+
 
 class _Normal:
     def matrices(self, order: int) -> tuple[Any, Any]:
@@ -51,6 +57,7 @@ class S5(Adapter):
             "normal": ("s5-pytorch-normal", "s5.init.make_Normal_S: the normal part of LegS alone", _Normal),
         }[part]
         self.normwise = part == "dplr"
+        self.levels = ("matrices", "factors") if part == "dplr" else ("matrices",)
 
     def bind(self, case: Case) -> Any:
         """The object of this part; the order is all it depends on."""

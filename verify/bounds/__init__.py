@@ -28,8 +28,11 @@ from verify.bounds.entries import (
     state_rounding,
 )
 from verify.bounds.holds import EXPONENTIAL_OPERATIONS, Majorant
-from verify.bounds.scans import SECOND_ORDER, floor, forget, jacobian_limits, scan_limits, step_limits
+from verify.bounds.jacobians import jacobian_limits
+from verify.bounds.scans import SECOND_ORDER, floor, forget, scan_limits, step_limits
+from verify.bounds.sizes import float_states
 from verify.bounds.steps import majorant
+from verify.bounds.tilted import jacobi, tilt, tilted_limits
 
 __all__ = [
     "CONTRACTING",
@@ -49,11 +52,13 @@ __all__ = [
     "Majorant",
     "Operator",
     "entry_limits",
+    "float_states",
     "floor",
     "forget",
     "gamma",
     "gbt_weight",
     "hold_degree",
+    "jacobi",
     "jacobian_limits",
     "majorant",
     "reconstruction_limits",
@@ -61,5 +66,7 @@ __all__ = [
     "scan_limits",
     "state_rounding",
     "step_limits",
+    "tilt",
+    "tilted_limits",
     "weights",
 ]

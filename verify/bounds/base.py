@@ -9,7 +9,7 @@ and Stability of Numerical Algorithms, 2nd ed., section 3.1: N for the product, 
 *Backward limit*, which a FAIL must exceed: each step ``M c' = R c + q u`` is solved by any backward-stable way:
 triangular or LU solve, or a matrix ``G = M^-1 R`` formed beforehand, with A and B rounded. Its local error is at most
 
-    gamma_p |M^-1| ( W (|G| |c| + |g| |u|) + |R| |c| + |q| |u| ),    W = max(|M|, |L| |U|),
+    gamma_p |M^-1| ( W (|G| |c| + |g| |u|) + |R| |c| + |q| |u| ),    W = |L| |U| >= |M|,
 
 entry by entry, with the same p (Higham, theorems 8.5 and 9.4, section 14.1: 3N for the factorisation, N each for
 forming, applying and adding up). Between the two limits no verdict is given: the error may be rounding, or a defect
@@ -32,6 +32,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -60,12 +61,14 @@ def gamma(operations: float, dtype: str) -> float:
     return product / (1 - product) if product < 1 else math.inf
 
 
+@lru_cache
 def gbt_weight(method: str) -> float | None:
     """The weight a of a generalized bilinear rule, ``gbt(1/3)`` among them; None for another rule."""
     member = re.fullmatch(r"gbt\(([0-9./]+)\)", method)
     return GBT.get(method) if member is None else float(Fraction(member[1]))
 
 
+@lru_cache
 def hold_degree(method: str) -> int | None:
     """The degree of a hold, ``hold(2)`` among them; None for another rule."""
     member = re.fullmatch(r"hold\(([0-3])\)", method)
@@ -94,14 +97,14 @@ class Limits:
 def weights(measure: str, parameters: Mapping[str, float], order: int) -> Array:
     """(N,) diagonal D in which ``D A D^-1`` has a negative semidefinite symmetric part.
 
-    1 for the orthonormal bases; LMU is LegT scaled by ``s_n (-1)^n``; LagT's triangle of ones is scaled by
-    ``Lam_n = sqrt(Gamma(n + alpha + 1) / n!)``, taken relative to ``Lam_0``.
+    D_0 = 1. The orthonormal bases need no scaling; LMU is LegT scaled by ``s_n (-1)^n``; LagT's triangle of ones is
+    scaled by ``Lam_n = sqrt(Gamma(n + alpha + 1) / n!)``, taken relative to ``Lam_0``.
     """
     n = np.arange(order)
     if measure == "lmu":
         return np.asarray(1 / np.sqrt(2.0 * n + 1))
-    alpha = parameters.get("alpha", 0.0)
-    if measure == "lagt" and alpha != 0:
+    if measure == "lagt":
+        alpha = parameters.get("alpha", 0.0)
         logs = [0.5 * (math.lgamma(i + alpha + 1) - math.lgamma(i + 1) - math.lgamma(alpha + 1)) for i in n]
         return np.asarray(np.exp(np.array(logs)))
     return np.ones(order)
@@ -167,6 +170,11 @@ class Operator:
         """(N,) diagonal D of the norm in which errors are judged."""
         return weights(self.measure, dict(self.parameters), self.order)
 
-    def gammas(self, dtype: str) -> Array:
-        """(2,) the factors of the forward and of the backward limit."""
-        return np.full(2, gamma(6 * self.order + 24, dtype))
+    @property
+    def roundings(self) -> int:
+        """How many roundings p an entry of a step may carry, in either limit."""
+        return 6 * self.order + 24
+
+    def gamma(self, dtype: str) -> float:
+        """``gamma_p``, the factor of both limits."""
+        return gamma(self.roundings, dtype)

@@ -56,14 +56,12 @@ def exponential(operator: Operator, A: Array, B: Array, k: int) -> Majorant:
     of the memory; a singular A (FouT of even order) excuses nothing more.
     """
     order, degree = len(B), min(hold_degree(operator.method) or 0, k)
-    then, now = (operator.node(k - 1), operator.node(k)) if operator.dt is None else (1.0, 1.0)
     cardinals = _cardinals(operator, k, degree)
     if operator.dt is not None:
         tau = operator.dt
-    elif degree == 0:
-        tau = math.log1p((now - then) / then)
     else:
-        tau = math.log(now / then) if then > 0 else 0.0
+        then, now = operator.node(k - 1), operator.node(k)
+        tau = math.log1p((now - then) / then) if then > 0 else 0.0
     block = np.zeros((order + 1, order + 1))
     block[:order, :order], block[:order, order] = tau * A, tau * B
     full = _expm_of(block.tobytes(), order + 1)
@@ -73,7 +71,7 @@ def exponential(operator: Operator, A: Array, B: Array, k: int) -> Majorant:
         if degree == 1:
             d = now - then
             drives = line(now / d, order) - G @ line(now / d, order, then / d)
-        elif degree > 1:
+        elif degree:
             drives = _last_cell(cardinals, then, now, order)
     g = np.abs(drives[:, 0])
     stiffness = tau * float(np.linalg.norm(A))
@@ -84,12 +82,12 @@ def exponential(operator: Operator, A: Array, B: Array, k: int) -> Majorant:
         drive = 4.0
     else:
         memory = dict(operator.parameters).get("theta", 1.0)
-        reach = min(1 / max(float(np.linalg.svd(A, compute_uv=False)[-1]), 1 / memory), memory)
+        reach = 1 / max(float(np.linalg.svd(A, compute_uv=False)[-1]), 1 / memory)
         drive = max(tau, reach) * float(np.linalg.norm(B))
     # First order in a relative change of the entries of A: ``int e^{(tau-s)A} |dA| |e^{sA} c| ds``, its integrand taken
     # at both ends. gamma_p multiplies everything later; the exponential has its own count, hence the quotient.
     swell = 1.0 if operator.measure in DISSIPATIVE else _swell(A, tau) ** 2
-    own = EXPONENTIAL_OPERATIONS / (6 * order + 24) * tau * np.abs(A) * swell
+    own = EXPONENTIAL_OPERATIONS / operator.roundings * tau * np.abs(A) * swell
     coarse = math.sqrt(order) * (1 + stiffness) * swell
     held = piece if operator.dt is None else g
     K = np.stack([np.abs(G) + own @ (np.eye(order) + np.abs(G)), np.abs(G) + coarse * np.eye(order)])
@@ -136,7 +134,7 @@ def _cardinals(operator: Operator, k: int, degree: int) -> Array:
     if operator.times is not None and degree:
         now, then = operator.times[k], operator.times[k - 1]
         nodes = [(operator.times[k - i] - then) / (now - then) for i in range(degree + 1)]
-    return np.asarray(np.linalg.inv(np.vander(nodes[: degree + 1], increasing=True)).T)
+    return np.asarray(np.linalg.inv(np.vander(nodes, increasing=True)).T)
 
 
 def _bernstein(cardinals: Array) -> Array:
@@ -153,7 +151,10 @@ def _swell(A: Array, tau: float) -> float:
     short = scipy.linalg.expm(A * (tau / cells))
     power, largest = np.eye(len(A)), 1.0
     for _ in range(cells):
-        power = short @ power
+        with np.errstate(all="ignore"):
+            power = short @ power
+        if not np.isfinite(power).all():
+            return math.inf
         largest = max(largest, float(np.linalg.norm(power, 2)))
     return largest * math.exp(min(rate * tau / cells, 700.0))
 

@@ -1,4 +1,4 @@
-"""Limits on steps, scans and Jacobians: majorants of the steps, added up."""
+"""Limits on steps and scans: majorants of the steps, added up."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from verify.bounds.base import EVALUATION, LARGEST, SMALLEST_NORMAL, Limits, Operator
+from verify.bounds.holds import _expm_of
 from verify.bounds.steps import _majorant, majorant
 from verify.metrics import norm
 
@@ -21,7 +22,7 @@ SECOND_ORDER = np.array([0.0, 1.0])
 def floor(operator: Operator, dtype: str) -> float:
     """Absolute error that gradual underflow, or flushing to zero, may add to one step."""
     D = operator.weights
-    return float(SMALLEST_NORMAL[dtype] * (6 * operator.order + 24) * (D.max() / D.min()))
+    return float(SMALLEST_NORMAL[dtype] * operator.roundings * (D.max() / D.min()))
 
 
 def step_limits(operator: Operator, state: Array, sample: float, after: Array, k: int, dtype: str) -> Limits:
@@ -34,16 +35,19 @@ def step_limits(operator: Operator, state: Array, sample: float, after: Array, k
         after: (N,) exact state after, rounded.
         k: index of the sample.
         dtype: arithmetic of the target.
+
+    Raises:
+        ValueError: the rule reads more than this sample, which would leave the others out of the limits.
     """
-    D = operator.weights
-    gammas = operator.gammas(dtype)
-    smallest = floor(operator, dtype)
+    if operator.reach:
+        raise ValueError(f"a step by {operator.method!r} reads more than one sample: take the limits of a scan")
+    D, gamma, smallest = operator.weights, operator.gamma(dtype), floor(operator, dtype)
     if k == 0 and operator.dt is None:
-        value = gammas * abs(sample) * float(D[0]) + smallest
+        value = np.full(2, gamma * abs(sample) + smallest)
     else:
         step = majorant(operator, k)
         local = step.K @ np.abs(state * D) + step.kappa * abs(sample)
-        value = gammas * (norm(local) + norm(after, D)) + smallest * (1 + np.linalg.norm(step.K, axis=(1, 2)))
+        value = gamma * (norm(local) + norm(after, D)) + smallest * (1 + np.linalg.norm(step.K, axis=(1, 2)))
     return _limits(value, norm(after, D) + norm(state, D) + abs(sample), dtype, operator.order)
 
 
@@ -60,7 +64,7 @@ def scan_limits(operator: Operator, samples: Sequence[float], states: Array, dty
         (L,) limits; inf where the arithmetic can promise nothing.
     """
     D, length = operator.weights, len(samples)
-    gammas, smallest = operator.gammas(dtype), floor(operator, dtype)
+    gamma, smallest = operator.gamma(dtype), floor(operator, dtype)
     sizes = norm(states, D)
     K, kappa, before, amplification = _steps(operator, length)
     amplification = amplification * SECOND_ORDER
@@ -69,12 +73,12 @@ def scan_limits(operator: Operator, samples: Sequence[float], states: Array, dty
     with np.errstate(over="ignore", invalid="ignore"):
         majorants = np.einsum("ksij,kj->ksi", K, earlier) + kappa * signal[:, None, None]
         majorants += before * _earlier(signal, operator.reach)[:, None, None]
-        own = gammas * (norm(majorants) + sizes[:, None]) + smallest * (1 + amplification)
+        own = gamma * (norm(majorants) + sizes[:, None]) + smallest * (1 + amplification)
         if operator.dt is None:  # a copy of the first sample, in the target's precision
-            own[0] = gammas * signal[0] * float(D[0]) + smallest
+            own[0] = gamma * signal[0] + smallest
         elif operator.starts_silent:
             own[0] = smallest
-        growth = gammas * amplification
+        growth = gamma * amplification
         reach = None if operator.contracts else _reach(operator, length)
         errors, bounds, added = np.zeros(2), np.zeros((length, 2)), np.zeros((length, 2))
         for k in range(length):
@@ -86,14 +90,14 @@ def scan_limits(operator: Operator, samples: Sequence[float], states: Array, dty
 
 def forget() -> None:
     """Drop all steps that are kept: at large orders those of a scale law, one for each sample, fill gigabytes."""
-    for kept in (_majorant, _steps, _reach):
+    for kept in (_majorant, _expm_of, _steps, _reach):
         kept.cache_clear()
 
 
 def _earlier(signal: Array, reach: int) -> Array:
     """(L,) largest of the samples before each that its step reads."""
     largest = np.zeros_like(signal)
-    for back in range(1, max(reach, 1) + 1):
+    for back in range(1, reach + 1):
         largest[back:] = np.maximum(largest[back:], signal[:-back])
     return largest
 
@@ -143,65 +147,3 @@ def _norms(stack: Array) -> Array:
     magnitude = np.abs(stack)
     mixed = np.sqrt(magnitude.sum(axis=1).max(axis=1) * magnitude.sum(axis=2).max(axis=1))
     return np.asarray(np.minimum(np.sqrt((stack * stack).sum(axis=(1, 2))), mixed))
-
-
-def jacobian_limits(operator: Operator, length: int, dtype: str) -> Limits:
-    """Limits on the D-weighted error of each column of d last state / d samples, for a contracting rule.
-
-    Rules that read at most two samples in a step.
-
-    Forward mode and finite differences run the recurrence on unit impulses: their local errors are those of a scan.
-    Reverse mode multiplies the rows of the transition to the end by the same discrete matrices, transposed, which
-    contract as well, and then by the injected column. What was lost in forming those matrices acts on a column alike in
-    both modes, so reverse mode adds the rounding of its products alone (backward limit: of its solves).
-
-    Args:
-        operator: the exact operator.
-        length: number of samples L.
-        dtype: arithmetic of the target.
-
-    Returns:
-        (L,) limits.
-    """
-    order, D = operator.order, operator.weights
-    gammas, smallest = operator.gammas(dtype), floor(operator, dtype)
-    if not operator.contracts or operator.reach > 1:
-        raise ValueError(f"no rounding bound is derived for reverse mode through {operator.method!r}")
-    first = 1 if operator.dt is None or operator.starts_silent else 0
-    steps = [majorant(operator, k) if k >= first else None for k in range(length)]
-    injected = np.zeros((length, order))
-    start = np.zeros(order)
-    start[0] = 0.0 if operator.starts_silent else D[0]
-    columns, errors = np.zeros((order, 0)), np.zeros((0, 2))
-    for k, step in enumerate(steps):
-        if step is None:
-            columns, errors, injected[k] = start[:, None], np.array([gammas * start[0]]) + smallest, start
-            continue
-        sizes = np.stack([norm((K @ np.abs(columns)).T) for K in step.K], axis=1)
-        amplification = np.linalg.norm(step.K, axis=(1, 2)) * SECOND_ORDER
-        columns = step.transition @ columns
-        injected[k] = step.inputs[:, 0]
-        own = norm(step.kappa) + float(norm(injected[k]))
-        if k:
-            columns[:, -1] += step.inputs[:, 1]
-            sizes[-1] += norm(step.before)
-        errors = errors + gammas * (sizes + norm(columns.T)[:, None] + amplification * errors)
-        columns = np.concatenate([columns, injected[k][:, None]], axis=1)
-        errors = np.concatenate([errors, (gammas * own)[None]]) + smallest * (1 + amplification)
-    rows, lost, reverse = np.eye(order), np.zeros((order, 2)), np.zeros((length, 2))
-    for k in range(length - 1, -1, -1):
-        step = steps[k]
-        # The last two products: with the column of the sample in its own step, and in the next one (nodes).
-        columns_now = np.abs(np.stack([start, start], axis=1))
-        if step is not None:
-            columns_now = np.stack([np.abs(step.inputs[:, 0]), step.kappa[1]], axis=1)
-        direct = norm((lost * float(norm(injected[k])) + gammas * (np.abs(rows) @ columns_now)).T)
-        following = steps[k + 1] if k + 1 < length else None
-        if following is not None:
-            direct = direct + gammas * norm(np.stack([np.abs(following.inputs[:, 1]), following.before[1]]))
-        reverse[k] = direct + smallest
-        if step is not None:
-            back = np.stack([norm(np.abs(rows) @ K) for K in (np.abs(step.transition), step.K[1])], axis=1)
-            rows = rows @ step.transition
-            lost = lost + gammas * (back + norm(rows)[:, None])
-    return _limits(errors + reverse, np.ones(length), dtype, order)

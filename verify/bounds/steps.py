@@ -48,9 +48,9 @@ def _majorant(operator: Operator, k: int) -> Majorant:
             raise ValueError(f"no rounding bound is derived for method {operator.method!r}")
         h = (operator.node(k) - operator.node(k - 1)) / operator.node(k) if operator.dt is None else operator.dt
         M, R, q = identity - a * h * A, identity + (1 - a) * h * A, h * B
-    inverse = identity if operator.method == "euler" else np.linalg.inv(M)
+    inverse = np.linalg.inv(M)
     L, U = scipy.linalg.lu(M, permute_l=True)
-    W = np.maximum(np.abs(M), np.abs(L) @ np.abs(U))
+    W = np.abs(L) @ np.abs(U)
     G, g, gb = inverse @ R, inverse @ q, inverse @ b
     solve = np.abs(inverse)
     return Majorant(

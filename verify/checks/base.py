@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -79,9 +80,17 @@ class Undecidable(Exception):  # noqa: N818 -- a finding, not an error
     """Raised by a check when the case offers nothing to decide on; carries the reason."""
 
 
+class Unoffered(Exception):  # noqa: N818 -- a reason, not an error
+    """Raised by a check when it asks for more than the case does and the target has none of it; carries the reason."""
+
+
 @dataclass
 class Record:
-    """Collects findings over the inputs of one check and case."""
+    """Collects findings over the inputs of one check and case.
+
+    ``details["largest_ratio"]`` is the largest finite error ÷ bound, and the name of the input it was reached on;
+    ``details["targeted"]`` is how many of the draws told hypothesis theirs, see `explore`.
+    """
 
     findings: int = 0
     compared: int = 0
@@ -98,6 +107,8 @@ class Record:
         self.compared += finding.compared
         if self.worst is None or finding.ratio > self.worst.ratio:
             self.worst = finding
+        if 0 < finding.ratio < math.inf and finding.ratio > self.details.get("largest_ratio", {"value": 0})["value"]:
+            self.details["largest_ratio"] = {"value": finding.ratio, "input": _names(finding.worst.get("input"))}
         if finding.status is Status.FAIL:
             if self.failure is None or finding.ratio > self.failure.ratio:
                 self.failure = finding
@@ -105,6 +116,13 @@ class Record:
                 self.smallest, self.size = finding, size
         elif finding.status is Status.INCONCLUSIVE and (self.undecided is None or finding.ratio > self.undecided.ratio):
             self.undecided = finding
+
+
+def _names(given: Any) -> str:
+    """Names of the input, or inputs, a finding was made on; empty where it was made on none."""
+    if not isinstance(given, Mapping):
+        return ""
+    return str(given["name"]) if "name" in given else " + ".join(filter(None, map(_names, given.values())))
 
 
 def judge(
@@ -233,7 +251,7 @@ class Check(ABC):
 
     @abstractmethod
     def examine(self, case: Case, oracle: Oracle, target: Target, suite: Suite, record: Record) -> None:
-        """Put findings into ``record``. May raise TargetError or Undecidable."""
+        """Put findings into ``record``. May raise TargetError, Undecidable or Unoffered."""
 
     @abstractmethod
     def mutants(self, case: Case) -> Sequence[Defect]:
@@ -249,6 +267,9 @@ class Check(ABC):
             if record.failure is None:
                 evidence = {"kind": error.kind, **error.evidence}
                 return Verdict(self.key, self.claim, case, Status.ERROR, message=error.message, worst=evidence)
+        except Unoffered as reason:
+            if record.findings == 0:
+                return Verdict(self.key, self.claim, case, Status.UNSUPPORTED, message=str(reason))
         except Undecidable as reason:
             stopped = str(reason)
         except PrecisionError as reason:
@@ -283,6 +304,10 @@ def explore(
     examples: int,
 ) -> None:
     """Try the corpus, then what hypothesis draws; a failure is made smaller within `SHRINK_CALLS`.
+
+    Each draw tells hypothesis log2 of its error ÷ bound. After half of the draws, and after ten at the earliest,
+    hypothesis goes on from the one with the largest and climbs, changing it number by number; so the quick suite does
+    not climb.
 
     Hypothesis searches and shrinks; the verdict comes from ``record``, which keeps every failure it was shown, so a
     target that answers differently the second time cannot talk itself out of the first.
@@ -321,6 +346,10 @@ def explore(
         record.add(finding, size)
         if finding.status is Status.FAIL:
             raise _Failed
+        # An exact answer has no logarithm, and an infinite ratio nothing above it.
+        if record.failure is None and 0 < finding.ratio < math.inf:
+            hypothesis.target(math.log2(finding.ratio), label="error / bound")
+            record.details["targeted"] = record.details.get("targeted", 0) + 1
 
     settings = hypothesis.settings(
         max_examples=examples,
@@ -328,7 +357,7 @@ def explore(
         deadline=None,
         derandomize=False,
         print_blob=False,
-        phases=(hypothesis.Phase.generate, hypothesis.Phase.shrink),
+        phases=(hypothesis.Phase.generate, hypothesis.Phase.target, hypothesis.Phase.shrink),
         suppress_health_check=list(hypothesis.HealthCheck),
         report_multiple_bugs=False,
     )

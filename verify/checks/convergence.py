@@ -10,30 +10,40 @@ from typing import Any
 
 import numpy as np
 
-from verify.bounds import Limits, scan_limits
+from verify.bounds import Limits, hold_degree, scan_limits
 from verify.case import Case
+from verify.cases import reads_nodes
 from verify.checks.base import Check, Record, Suite, judge
 from verify.checks.scan_base import sample_times, states_of
-from verify.defects import Defect, pick
+from verify.defects import WRONG_RULE, Defect, pick
 from verify.metrics import norm
-from verify.oracle import Oracle, wave
+from verify.oracle import Function, Oracle, wave
 from verify.result import Target
 
 LENGTHS = (64, 128, 256)
 LARGEST_ORDER = 8
 
-NOMINAL = {
-    "legs": {"euler": 1, "backward_euler": 1, "bilinear": 1, "zoh": 2, "trapezoid": 2, "foh": 2},
-    "invariant": {"euler": 1, "backward_euler": 1, "bilinear": 2, "zoh": 2},
-}
-"""Orders against the exact projection (closed measures: the closed ODE), samples at the middle of their cells.
 
-The published LegS bilinear rule uses h = 1/k on both sides and is of first order only.
-"""
+def nominal_order(method: str, *, scale_law: bool) -> int:
+    """Order against the exact projection (closed measures: the closed ODE), samples at nodes or the middles of cells.
+
+    The published LegS bilinear rule, as every GBT(a) there, uses h = 1/k on both sides and is of first order only. A
+    hold of degree d is of order d + 1, constants at the middles of their cells of order 2. Its first step is linear
+    whatever the degree, an error of ``h^3 f''(0)``, so order 4 shows where f'' vanishes at the start.
+    """
+    degree = hold_degree(method)
+    if degree is not None:
+        return degree + 1 if degree else 2
+    return 2 if method == "trapezoid" or (method == "bilinear" and not scale_law) else 1
+
+
+def test_signal(method: str) -> Function:
+    """A smooth signal, without a second derivative at 0 where a cubic hold would be spoiled by it."""
+    return wave(3, phase=0) if hold_degree(method) == 3 else wave(3)
 
 
 class Convergence(Check):
-    """Errors against the projection, at three lengths."""
+    """Errors against the projection, at three lengths; under an invariant law each has a step of its own."""
 
     key = "convergence"
     claim = "the last state of a scan approaches the exact projection with the order of its rule (LegS bilinear: 1)"
@@ -52,28 +62,28 @@ class Convergence(Check):
     def examine(self, case: Case, oracle: Oracle, target: Target, suite: Suite, record: Record) -> None:
         """Errors against the exact distance of the rule, then the order that the errors show."""
         scale_law = case.dt is None
-        function = wave(3)
-        nominal = NOMINAL["legs" if scale_law else "invariant"][case.method]
+        function = test_signal(case.method)
+        nominal = nominal_order(case.method, scale_law=scale_law)
         if scale_law:
-            truth = oracle.projection(case, function, Fraction(1))
+            end = Fraction(1)
+            truth = oracle.projection(case, function, end)
         else:
             end = Fraction(case.dt or 0) * LENGTHS[0]
             truth = oracle.closed_state(case, function, end)
         D = oracle.operator(case).weights
         size = float(norm(truth.high, D))
         got_errors, rule_errors, rounding = [], [], []
-        for length in LENGTHS:
-            finer = case if scale_law else replace(case, dt=(case.dt or 0) * LENGTHS[0] / length)
+        for steps in LENGTHS:
+            finer = case if scale_law else replace(case, dt=(case.dt or 0) * LENGTHS[0] / steps)
             if finer.dt != case.dt and target.why_not(finer) is not None:
-                break  # a target with a step size of its own is tried at that one only
-            times = (
-                sample_times(case.method, length)
-                if scale_law
-                else [Fraction(finer.dt or 0) * (2 * k + 1) / 2 for k in range(length)]
-            )
+                break  # a target that cannot be told its step is tried at one only
+            # An invariant law that reads nodes needs the one at time 0 as well.
+            length = steps if scale_law or not reads_nodes(case.method) else steps + 1
+            times = [end * time for time in sample_times(case.method, length)]
             values = np.array(function.samples(times), dtype=case.dtype).astype(float)
             samples = tuple(values.tolist())
-            place = {"input": {"name": function.name, "length": length}}
+            place = {"input": {"name": function.name, "length": length}, "dt": finer.dt}
+            step = "" if scale_law else f", dt = {finer.dt:g}"
             result = target.call(finer, np.array(samples, dtype=case.dtype), case.order)
             problem = states_of(result, length, case.order, place)
             if problem is not None:
@@ -89,8 +99,10 @@ class Convergence(Check):
             source = "rounding of the scan, about the exact distance of the rule to the projection"
             bound = Limits(limits.forward[-1:], limits.backward[-1:], source)
 
-            def where(_: tuple[int, ...], length: int = length, place: dict[str, Any] = place) -> dict[str, Any]:
-                return {**place, "what": f"the distance to the exact projection at L = {length}", "index": [length]}
+            def where(_: tuple[int, ...], length: int = length, place: dict[str, Any] = place,
+                      step: str = step) -> dict[str, Any]:  # fmt: skip
+                what = f"the distance to the exact projection at L = {length}{step}"
+                return {**place, "what": what, "index": [length]}
 
             got, expected = np.array([error]), np.array([rule])
             finding = judge(got - expected, bound, truth=unknown, scale=size, got=got, expected=expected, where=where)
@@ -149,6 +161,8 @@ class Convergence(Check):
         """Rules of lower order or of none, and operators that converge to something else."""
         # Forward Euler annihilates coefficient n of the start at k = n + 1: where it starts no longer shows at the end.
         start = () if case.method == "euler" else ("zero_start",)
+        # The signal of a cubic hold is 0 at time 0, where reading it early does no harm.
+        rules = WRONG_RULE if hold_degree(case.method) != 3 else tuple(k for k in WRONG_RULE if k != "node_stepped_to")
         return pick(
             case,
             "doubled_B",
@@ -164,4 +178,6 @@ class Convergence(Check):
             "zoh_used",
             "double_step",
             "clamped_clock",
+            *rules,
+            "step_baked",
         )

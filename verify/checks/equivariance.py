@@ -26,8 +26,9 @@ FACTOR = 2
 
 def _shorter(case: Case) -> Case:
     """The same case with window and time step divided by `FACTOR`."""
-    theta = case.exact_parameters.get("theta", Fraction(1)) / FACTOR
-    return replace(case, parameters=(("theta", as_text(theta)),), dt=None if case.dt is None else case.dt / FACTOR)
+    theta = as_text(case.exact_parameters["theta"] / FACTOR)
+    shorter = tuple((name, theta if name == "theta" else value) for name, value in case.parameters)
+    return replace(case, parameters=shorter, dt=None if case.dt is None else case.dt / FACTOR)
 
 
 class Equivariance(Check):

@@ -53,4 +53,10 @@ class Matrices(Check):
 
     def mutants(self, case: Case) -> Sequence[Defect]:
         """Everything that can go wrong with an operator."""
-        return pick(case, *WRONG_OPERATOR, *WRONG_NAME, "one_entry", "without_average", "float32_entries")
+        return pick(
+            case,
+            *WRONG_OPERATOR,
+            *WRONG_NAME,
+            *("one_entry", "without_average", "float32_entries", "theta_inverted", "theta_in_A_only", "alpha_ignored"),
+            *("beta_ignored", "zeta_ignored", "lmu_around_legt", "unit_B", "sines_first", "radians_forgotten"),
+        )

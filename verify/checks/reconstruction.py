@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from verify.boundary import Exact
-from verify.bounds import Limits, reconstruction_limits, state_rounding
+from verify.bounds import Limits, reconstruction_limits, state_rounding, tilted_limits
+from verify.candidates import TILTED
 from verify.case import Case
 from verify.checks.base import Check, Finding, Record, Suite, explore, judge, malformed
 from verify.defects import Defect, pick
@@ -29,23 +31,29 @@ class Reconstruction(Check):
     levels = ("reconstruct",)
 
     def why_not(self, case: Case) -> str | None:
-        """Points are fractions of a window; LagT has none."""
+        """Points are fractions of a window; LagT has none to take fractions of."""
         return "the window of lagt is infinite: a point is no fraction of it" if case.measure == "lagt" else None
 
     def examine(self, case: Case, oracle: Oracle, target: Target, suite: Suite, record: Record) -> None:
         """Signals of the span first, then coefficients of every size."""
-        largest = oracle.largest_basis(case)
+        tilted = case.measure in TILTED
+        largest = np.zeros(case.order) if tilted else oracle.largest_basis(case)
 
         def compare(item: ReadOut, exact: Exact, got: Any, extra: float) -> Finding:
             expected, signed = exact.high, exact.error(got)
-            limits = reconstruction_limits(largest, np.array(item.coefficients), case.dtype)
-            limits = Limits(limits.forward + extra, limits.backward + extra, limits.source)
+            coefficients = np.array(item.coefficients)
+            if tilted:
+                points = np.array(item.points)
+                limits, size = tilted_limits(case.measure, case.float_parameters, coefficients, points, case.dtype)
+            else:
+                limits = reconstruction_limits(largest, coefficients, case.dtype)
+                limits = Limits(limits.forward + extra, limits.backward + extra, limits.source)
+                size = np.asarray(np.dot(largest, np.abs(coefficients)))
 
             def where(index: tuple[int, ...]) -> dict[str, Any]:
                 point = item.points[index[0]]
                 return {"input": item.to_json(), "what": f"the value at point {point:g}", "index": list(index)}
 
-            size = float(np.dot(largest, np.abs(item.coefficients)))
             return judge(
                 np.abs(signed),
                 limits,
@@ -84,18 +92,24 @@ class Reconstruction(Check):
 
         if record.failure is None:
             corpus = list(corpus_readouts(case.order, case.dtype))
-            if case.measure == "legs_lti":  # point 0 is the infinite past
-                corpus = [ReadOut(c.coefficients, tuple(y for y in c.points if y > 0), c.name) for c in corpus]
-            draws = readouts(case.order, lowest=1 if case.measure == "legs_lti" else 0)
+            draws = readouts(case.order)
+            if tilted or case.measure == "legs_lti":
+                corpus, draws = [_inside(item, case) for item in corpus], draws.map(lambda item: _inside(item, case))
             explore(corpus, draws, trial, record, suite, examples_for(case.order, suite.examples))
 
     def mutants(self, case: Case) -> Sequence[Defect]:
         """Read-outs turned, shifted, cut or not normalised."""
-        return pick(case, "flipped", "grid_short", "last_dropped", "unweighted")
+        return pick(case, "flipped", "grid_short", "last_dropped", "unweighted", "tilt_forgotten")
+
+
+def _inside(item: ReadOut, case: Case) -> ReadOut:
+    """Points moved off the ends where the basis has no value: the infinite past, or those of a tilted window."""
+    least, most = 2.0**-16, 1.0 if case.measure == "legs_lti" else 1 - 2.0**-16
+    return replace(item, points=tuple(min(max(y, least), most) for y in item.points))
 
 
 def _span(case: Case) -> Iterator[tuple[Function, Fraction]]:
-    """Signals that the basis holds exactly, and the time of the projection."""
+    """Signals that the basis holds exactly, and the time of the projection; none where it is tilted by a weight."""
     time = Fraction(5, 4)
     if case.measure in ("legs", "legt", "lmu"):
         yield polynomial([1 + (3 * j + 1) % 4 * (-1) ** j for j in range(min(case.order, 12))], scale=2), time

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from verify.bounds import ROUNDOFF
+from verify.bounds import ROUNDOFF, hold_degree
 from verify.case import Case
 from verify.checks.base import Check, Finding, Record, Suite, Undecidable, explore
 from verify.checks.scan_base import judge_scan
-from verify.defects import WRONG_OPERATOR, WRONG_STEP, Defect, pick
+from verify.defects import WRONG_OPERATOR, WRONG_RULE, WRONG_STEP, Defect, pick
 from verify.inputs import Signal
 from verify.metrics import norm
 from verify.oracle import Oracle
@@ -43,7 +43,7 @@ class Scan(Check):
 
         reached = np.zeros(case.order)
         corpus = corpus_signals(length, case.dtype)
-        if case.order <= LONG_UP_TO and case.method != "euler":
+        if _is_run_long(case):
             corpus = (*corpus, long_signal(case.dtype))
         examples = examples_for(case.order, suite.examples)
         explore(corpus, signals(length, case.dtype), trial, record, suite, examples)
@@ -54,4 +54,10 @@ class Scan(Check):
 
     def mutants(self, case: Case) -> Sequence[Defect]:
         """Wrong operators, clocks, starts, rules, solves and outputs."""
-        return pick(case, *WRONG_OPERATOR, *WRONG_STEP, "late_sample")
+        steps = tuple(key for key in WRONG_STEP if key != "short_table" or _is_run_long(case))
+        return pick(case, *WRONG_OPERATOR, *steps, *WRONG_RULE, "late_sample")
+
+
+def _is_run_long(case: Case) -> bool:
+    """Whether a scan of more than a thousand samples is tried: not of rules that amplify, nor of the longest steps."""
+    return case.order <= LONG_UP_TO and case.method != "euler" and (hold_degree(case.method) or 0) < 2

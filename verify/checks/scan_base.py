@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from verify.bounds import ROUNDOFF, Operator, scan_limits
+from verify.bounds import ROUNDOFF, Operator, float_states, gbt_weight, scan_limits
 from verify.case import Case
+from verify.cases import reads_nodes
 from verify.checks.base import Finding, judge, malformed, worst_coefficient
 from verify.inputs import Signal
 from verify.metrics import norm
@@ -39,6 +40,8 @@ def judge_scan(
     limits = scan_limits(operator, signal.values, exact.high, case.dtype)
     D = operator.weights
     sizes = np.maximum.accumulate(norm(exact.high, D))
+    if operator.starts_silent:  # nodes that cancel leave a state of size 0, to be judged beside what cancelled
+        sizes = np.maximum(sizes, np.maximum.accumulate(float_states(operator, signal.values)[1]))
     got, first = result.value, 0
     if got.ndim == 1:
         got, exact, first = got[None], exact[-1:], len(signal) - 1
@@ -64,16 +67,17 @@ def judge_scan(
         normwise=normwise,
     )
     growth = float(sizes.max()) / max(map(abs, signal.values)) if any(signal.values) else 0.0
-    if finding.status is Status.PASS and operator.method == "euler" and growth > ROUNDOFF[case.dtype] ** -0.5:
-        message = (
-            f"forward Euler grows to {growth:.1e} times the signal here: half of all digits are lost; it is unusable"
-        )
+    weight = gbt_weight(operator.method)
+    explicit = weight is not None and weight < 0.5
+    if finding.status is Status.PASS and explicit and growth > ROUNDOFF[case.dtype] ** -0.5:
+        rule = "forward Euler" if operator.method == "euler" else operator.method
+        message = f"{rule} grows to {growth:.1e} times the signal here: half of all digits are lost; it is unusable"
         return replace(finding, status=Status.INCONCLUSIVE, message=message)
     return finding
 
 
 def sample_times(method: str, length: int) -> list[Fraction]:
-    """Times in [0, 1] at which the samples of a LegS rule are taken: nodes, or middles of cells."""
-    if method in ("trapezoid", "foh"):
+    """Times in [0, 1] at which the samples of a rule are taken: nodes from end to end, or middles of cells."""
+    if reads_nodes(method):
         return [Fraction(k, length - 1) for k in range(length)]
     return [Fraction(2 * k + 1, 2 * length) for k in range(length)]

@@ -9,8 +9,9 @@ import numpy as np
 
 from verify.bounds import step_limits
 from verify.case import Case
+from verify.cases import reads_nodes
 from verify.checks.base import Check, Finding, Record, Suite, explore, judge, malformed, worst_coefficient
-from verify.defects import WRONG_OPERATOR, WRONG_STEP, Defect, pick
+from verify.defects import WRONG_OPERATOR, WRONG_RULE, WRONG_STEP, Defect, pick
 from verify.inputs import Transition
 from verify.metrics import norm
 from verify.oracle import Oracle
@@ -26,9 +27,9 @@ class Step(Check):
     levels = ("step",)
 
     def why_not(self, case: Case) -> str | None:
-        """Trapezoid and foh read two samples; a step function is given one."""
-        if case.method in ("trapezoid", "foh"):
-            return f"{case.method} needs two samples per step; a step function is given one"
+        """Rules that read nodes need earlier samples; a step function is given one."""
+        if reads_nodes(case.method):
+            return f"{case.method} needs the sample before as well; a step function is given one"
         return None
 
     def examine(self, case: Case, oracle: Oracle, target: Target, suite: Suite, record: Record) -> None:
@@ -73,4 +74,4 @@ class Step(Check):
 
     def mutants(self, case: Case) -> Sequence[Defect]:
         """Wrong operators, clocks, rules and solves."""
-        return pick(case, *WRONG_OPERATOR, *WRONG_STEP)
+        return pick(case, *WRONG_OPERATOR, *WRONG_STEP, *WRONG_RULE)

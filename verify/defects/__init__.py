@@ -5,19 +5,29 @@ from __future__ import annotations
 from verify.case import Case
 from verify.defects.answers import ANSWERS
 from verify.defects.base import Defect
+from verify.defects.clocks import CLOCKS
+from verify.defects.factors import FACTORS
 from verify.defects.gradients import GRADIENTS
+from verify.defects.long_runs import LONG_RUNS
 from verify.defects.operators import OPERATORS
 from verify.defects.readouts import READOUTS
 from verify.defects.recurrences import RECURRENCES
+from verify.defects.rules import RULES
+from verify.defects.streams import STREAMS
 
 DEFECTS: dict[str, Defect] = {
     defect.key: defect
     for family in (
         OPERATORS,
         RECURRENCES,
+        RULES,
         ANSWERS,
         READOUTS,
         GRADIENTS,
+        FACTORS,
+        CLOCKS,
+        STREAMS,
+        LONG_RUNS,
     )
     for defect in family
 }
@@ -38,6 +48,10 @@ WRONG_STEP = (
     *("elementwise", "doubled_state", "clipped", "float32_states", "nan_when_large"),
 )
 """Clocks, starts, rules, solves and outputs that no comparison of states may accept."""
+WRONG_RULE = (
+    *("weight_swapped", "degree_short", "line_at_most", "ratio_early", "phantom_zero", "node_stepped_to"),
+)
+"""Rules and starts of the holds, of the rules that read nodes, and of the weighted ones."""
 
 
 def pick(case: Case, *keys: str) -> tuple[Defect, ...]:
@@ -45,4 +59,4 @@ def pick(case: Case, *keys: str) -> tuple[Defect, ...]:
     return tuple(DEFECTS[key] for key in keys if DEFECTS[key].applies(case))
 
 
-__all__ = ["DEFECTS", "WRONG_NAME", "WRONG_OPERATOR", "WRONG_STEP", "Defect", "pick"]
+__all__ = ["DEFECTS", "WRONG_NAME", "WRONG_OPERATOR", "WRONG_RULE", "WRONG_STEP", "Defect", "pick"]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from verify.bounds import GBT
+from verify.bounds import gbt_weight, hold_degree
 from verify.candidates import NAMES, Model, System, right_model
 from verify.case import STEPPING, Case
 from verify.oracle import Oracle
@@ -28,6 +28,8 @@ class Defect:
         alter: right model -> wrong model.
         applies: whether it is a defect of a case at all.
         order: number of coefficients at which it is shown; some do not show at small or even orders.
+        given: parameters at which it is shown, where the defaults hide it.
+        remembering: makes an ``alter`` that remembers earlier calls, a new one for each target; ``alter`` where None.
     """
 
     key: str
@@ -36,12 +38,15 @@ class Defect:
     alter: Callable[[Model], Model]
     applies: Callable[[Case], bool] = lambda case: True
     order: int = 6
+    given: Mapping[str, float] = field(default_factory=dict)
+    remembering: Callable[[], Callable[[Model], Model]] | None = None
 
     def target(self, case: Case, oracle: Oracle) -> Target:
         """The wrong candidate, as a target of this process."""
+        alter = self.alter if self.remembering is None else self.remembering()
 
         def bind(asked: Case) -> Model:
-            return self.alter(right_model(asked, oracle))
+            return alter(right_model(asked, oracle))
 
         return LiveTarget(bind, name=self.key, bind=True)
 
@@ -72,7 +77,12 @@ def through_float32(values: Array) -> Array:
 
 def input_used(case: Case) -> bool:
     """Whether B plays a part: the hold-exact LegS steps use ``-A^-1 B = e_0`` instead."""
-    return case.level not in STEPPING or case.measure != "legs" or case.method not in ("zoh", "foh")
+    return case.level not in STEPPING or case.measure != "legs" or hold_degree(case.method) is None
+
+
+def operator_used(case: Case) -> bool:
+    """Whether A or B plays a part: a read-out needs the basis alone."""
+    return case.level != "reconstruct"
 
 
 def is_measure(*measures: str) -> Callable[[Case], bool]:
@@ -97,4 +107,4 @@ def legs_stepping(case: Case) -> bool:
 
 def legs_gbt(case: Case) -> bool:
     """A case that steps under the scale law by a generalized bilinear rule."""
-    return legs_stepping(case) and case.method in GBT
+    return legs_stepping(case) and gbt_weight(case.method) is not None

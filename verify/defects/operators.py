@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
@@ -10,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from verify.candidates import WINDOWED, Model, System, right_model
-from verify.case import Case
+from verify.case import STEPPING, Case
 from verify.defects.base import (
     Defect,
     altered_system,
     input_used,
     is_measure,
+    operator_used,
     through_float32,
 )
 from verify.oracle import Oracle
@@ -49,8 +51,12 @@ def _one_based(model: Model) -> Model:
     return replace(model, system=wrong)
 
 
+def _unit_window(case: Case) -> bool:
+    return dict(case.parameters).get("theta") == "1"
+
+
 def _theta_one(model: Model) -> Model:
-    other = replace(model.case, parameters=(("theta", "1"),))
+    other = replace(model.case, parameters=tuple({**dict(model.case.parameters), "theta": "1"}.items()))
     return replace(model, system=right_model(other, _memory_oracle()).system)
 
 
@@ -80,7 +86,67 @@ def _not_toeplitz(case: Case) -> bool:
     return case.measure != "lagt"
 
 
-OPERATORS = (
+def _parameters_ignored(*names: str) -> Callable[[Model], Model]:
+    """The system of the default parameters."""
+
+    def alter(model: Model) -> Model:
+        kept = tuple((name, "0" if name == "alpha" else "1") if name in names else (name, value) for name, value in
+                     model.case.parameters)  # fmt: skip
+        return replace(model, system=right_model(replace(model.case, parameters=kept), _memory_oracle()).system)
+
+    return alter
+
+
+def _differs(**defaults: str) -> Callable[[Case], bool]:
+    """A case that has these parameters, and at other values."""
+    return lambda case: all(dict(case.parameters).get(name, value) != value for name, value in defaults.items())
+
+
+def _windowed_beyond_one(case: Case) -> bool:
+    return case.measure in WINDOWED and not _unit_window(case)
+
+
+def _theta_inverted(model: Model) -> Model:
+    theta = model.case.float_parameters.get("theta", 1.0)
+    return altered_system(lambda A, B: (A * theta**2, B * theta**2))(model)
+
+
+def _theta_on_one_side(model: Model) -> Model:
+    theta = model.case.float_parameters.get("theta", 1.0)
+    return altered_system(lambda A, B: (A, B * theta))(model)
+
+
+def _zeta_ignored(model: Model) -> Model:
+    given = model.case.float_parameters
+    alpha, beta = given.get("alpha", 0.0), given.get("beta", 1.0)
+    zeta = math.gamma(1 - alpha) * beta ** (alpha - 1)
+    return altered_system(lambda A, B: (A, B * math.sqrt(zeta)))(model)
+
+
+def _lmu_around_legt(model: Model) -> Model:
+    legt = right_model(replace(model.case, measure="legt"), _memory_oracle()).system
+    right = model.system
+    return replace(model, system=lambda order: (legt(order)[0], right(order)[1]))
+
+
+def _sines_first(A: Array, B: Array) -> System:
+    order = [0, *(n + 1 if n % 2 and n + 1 < len(B) else n - 1 if not n % 2 else n for n in range(1, len(B)))]
+    return A[np.ix_(order, order)], B[order]
+
+
+def _radians_forgotten(A: Array, B: Array) -> System:
+    low_rank = (A + A.T) / 2
+    return low_rank + (A - low_rank) / (2 * np.pi), B
+
+
+def _capped(A: Array, B: Array) -> System:
+    """The rotation of pair j by ``2 pi min(j, 13)``."""
+    pairs = (np.arange(len(B)) + 1) // 2
+    rotation = (A - A.T) / 2
+    return A + rotation * (np.minimum(pairs, 13) / np.maximum(pairs, 1) - 1)[:, None], B
+
+
+_ROWS = (
     Defect(
         "doubled_B",
         "B is twice the {measure} B",
@@ -144,6 +210,8 @@ OPERATORS = (
         "A and B are both twice what they should be: a window of half the length, or the LegT window counted twice",
         "A/2 and B/2 agree entry by entry",
         altered_system(lambda A, B: (2 * A, 2 * B)),
+        # In the steps of an invariant law it is the same as a doubled step.
+        lambda case: case.level not in STEPPING or case.measure == "legs",
     ),
     Defect(
         "halved_operator",
@@ -219,7 +287,84 @@ OPERATORS = (
         "theta is ignored: the window is always 1",
         "equals the system of theta = 1",
         _theta_one,
-        is_measure("legt", "lmu", "fout"),
+        # Where 1 is what was asked for, it shows at another window alone, which scans and matrices are asked for.
+        lambda case: case.measure in WINDOWED and (case.level in ("matrices", "scan") or not _unit_window(case)),
+    ),
+    Defect(
+        "theta_inverted",
+        "A and B are multiplied by theta instead of divided by it",
+        "A / theta^2 and B / theta^2 agree entry by entry",
+        _theta_inverted,
+        _windowed_beyond_one,
+        given={"theta": 0.75},
+    ),
+    Defect(
+        "theta_in_A_only",
+        "A is divided by theta, B is not",
+        "B / theta and A agree entry by entry",
+        _theta_on_one_side,
+        _windowed_beyond_one,
+        given={"theta": 0.75},
+    ),
+    Defect(
+        "alpha_ignored",
+        "alpha is ignored: these are the Laguerre functions of alpha = 0",
+        "equals LagT with alpha = 0",
+        _parameters_ignored("alpha"),
+        lambda case: case.measure == "lagt" and _differs(alpha="0")(case),
+        given={"alpha": 0.5},
+    ),
+    Defect(
+        "beta_ignored",
+        "the tilt beta is ignored: it is always 1",
+        "equals LagT with beta = 1",
+        _parameters_ignored("beta"),
+        lambda case: case.measure == "lagt" and _differs(beta="1")(case),
+        given={"beta": 2.0},
+    ),
+    Defect(
+        "zeta_ignored",
+        "B lacks the factor zeta^(-1/2) that normalises the tilted Laguerre measure",
+        "B / sqrt(zeta) and A agree entry by entry",
+        _zeta_ignored,
+        lambda case: case.measure == "lagt" and (_differs(alpha="0")(case) or _differs(beta="1")(case)),
+        given={"beta": 2.0},
+    ),
+    Defect(
+        "lmu_around_legt",
+        "A is that of LegT, B that of LMU: one of the two was not rescaled",
+        "A equals LegT's and B equals LMU's",
+        _lmu_around_legt,
+        is_measure("lmu"),
+    ),
+    Defect(
+        "unit_B",
+        "B is 1 throughout: the factor sqrt(2n+1) is missing",
+        "B with sqrt(2n+1) and A agree entry by entry",
+        altered_system(lambda A, B: (A, B / np.sqrt(2.0 * np.arange(len(B)) + 1))),
+        lambda case: case.measure in ("legs", "legs_lti", "legt") and input_used(case),
+    ),
+    Defect(
+        "sines_first",
+        "the pairs of FouT are in the other order: sine before cosine",
+        "swapping the two of each pair agrees",
+        altered_system(_sines_first),
+        is_measure("fout"),
+    ),
+    Defect(
+        "radians_forgotten",
+        "the frequencies of FouT are j, not 2 pi j",
+        "the rotations are 2 pi times too slow, the low-rank part agrees",
+        altered_system(_radians_forgotten),
+        is_measure("fout"),
+    ),
+    Defect(
+        "capped_frequency",
+        "the frequencies of FouT stop growing: pairs beyond the 13th rotate as slowly as it does",
+        "the first 13 pairs agree entry by entry",
+        altered_system(_capped),
+        lambda case: case.measure == "fout" and case.level == "matrices" and case.order > 28,
+        order=31,
     ),
     Defect(
         "float32_entries",
@@ -229,3 +374,11 @@ OPERATORS = (
         lambda case: case.dtype == "float64" and case.measure not in ("lagt", "lmu"),  # integers survive float32
     ),
 )
+
+
+def _shown(defect: Defect) -> Defect:
+    """The same defect, at the levels where A or B plays a part."""
+    return replace(defect, applies=lambda case: operator_used(case) and defect.applies(case))
+
+
+OPERATORS = tuple(map(_shown, _ROWS))

@@ -10,6 +10,7 @@ import scipy.linalg
 
 from verify.bounds import GBT
 from verify.candidates import Model
+from verify.case import STEPPING
 from verify.defects.base import (
     Defect,
     altered_system,
@@ -37,6 +38,10 @@ def _elementwise(M: Array, x: Array) -> Array:
 
 def _earlier(samples: Array, k: int) -> Any:
     return samples[k - 1] if k else samples[0] * 0
+
+
+def _repeated(samples: Array, k: int) -> Any:
+    return samples[k - 1] if k == 1024 else samples[k]
 
 
 def _without_dt(model: Model) -> Model:
@@ -105,14 +110,14 @@ RECURRENCES = (
         "the step is twice dt",
         "the recurrence with 2 dt gives the same states",
         lambda model: replace(model, step_size=2.0),
-        lambda case: case.measure != "legs" and case.level != "matrices",
+        lambda case: case.measure != "legs" and case.level in STEPPING,
     ),
     Defect(
         "input_unscaled",
         "B is not multiplied by dt",
         "dividing B by dt gives the same states",
         _without_dt,
-        lambda case: case.dt is not None and case.level != "matrices",
+        lambda case: case.dt is not None and case.level in STEPPING,
     ),
     Defect(
         "short_table",
@@ -141,5 +146,13 @@ RECURRENCES = (
         "the elementwise product gives the same states",
         lambda model: replace(model, apply=_elementwise),
         stepping("bilinear", "euler"),
+    ),
+    Defect(
+        "neighbour_repeated",
+        "where a chunk of 1,024 samples ends, the sample before is read once more in place of the next",
+        "the recurrence with sample 1024 replaced by sample 1023 gives the same states",
+        lambda model: replace(model, read=_repeated),
+        lambda case: case.level == "scan" and case.order <= 4 and case.method != "euler",
+        order=4,
     ),
 )

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import json
 import lzma
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from hippo_ref.vectors.build import build
-from hippo_ref.vectors.document import FORMAT, checksums, header, text
+from hippo_ref.vectors.document import FORMAT, checksums, header, text, versions
 from hippo_ref.vectors.extents import EXTENTS
+from hippo_ref.vectors.flags import flags
 from hippo_ref.vectors.groups import questions
-from hippo_ref.vectors.question import KINDS, SETTINGS
+from hippo_ref.vectors.question import KINDS, SETTINGS, Question, Setting
+from verify.case import STEPPING, Case
 from verify.folders import write_whole
+from verify.inputs import Batch, Input, Order, ReadOut, Resumption, Signal, TimedSignal, Transition
 from verify.vectors.files import FormatError, records
 
 PRESET = 9 | lzma.PRESET_EXTREME
@@ -169,3 +173,85 @@ def quick_document() -> Document:
     found = build(questions(EXTENTS["quick"]))
     head = header(found, {"set": "quick", "measures": None, "orders": None, "kinds": None})
     return document(json.loads(json.dumps(head)), found, "the quick set")
+
+
+COUNTEREXAMPLE = "counterexample"
+"""The group of vectors that are there because an implementation failed on them."""
+
+
+def questions_of(case: Case, item: Input, label: str) -> list[Question]:
+    """The questions whose answers are the answer of one call: a batch is one for each stream.
+
+    Args:
+        case: measure, order, rule, level.
+        item: the input of the call.
+        label: last part of the ids.
+
+    Returns:
+        Empty where no vector can ask it: factors, a run that goes on over more than one sample, numbers that are not
+        finite.
+    """
+    setting = Setting(case.measure, tuple(case.float_parameters.items()))
+    given: list[dict[str, Any]] = []
+    kind = "scan"
+    match item:
+        case Order() if case.level == "matrices":
+            kind = "matrices"
+            given = [{"rows": range(case.order)}]
+        case Signal(values):
+            kind = case.level
+            given = [{"samples": values, "rows": range(len(values))}]
+        case TimedSignal(values, times):
+            given = [{"samples": values, "timestamps": times, "rows": range(len(values))}]
+        case Batch(streams):
+            given = [{"samples": values, "rows": range(len(values))} for values in streams]
+        case Transition(state, sample, index) | Resumption(state, (sample,), index):
+            kind = "step"
+            given = [{"state": state, "samples": (sample,), "index": index, "rows": (0,)}]
+        case ReadOut(coefficients, points):
+            kind = "reconstruct"
+            given = [{"state": coefficients, "points": points, "rows": range(len(points))}]
+    steps = case.level in STEPPING
+    found = []
+    for place, fields in enumerate(given):
+        name = label if len(given) == 1 else f"{label}-stream-{place}"
+        numbers = [x for values in fields.values() if isinstance(values, tuple) for x in values]
+        if not fields["rows"] or not all(map(math.isfinite, numbers)):
+            return []
+        fields["rows"] = tuple(fields["rows"])
+        question = Question(
+            COUNTEREXAMPLE, kind, setting, case.order, name, method=case.method if steps else None,
+            dt=case.dt if steps else None, **fields,
+        )  # fmt: skip
+        found.append(replace(question, flags=flags(question)))
+    return found
+
+
+def certified(case: Case, item: Input, label: str) -> list[dict[str, Any]]:
+    """The vectors, with certified answers, that a call is judged by; see `questions_of`.
+
+    A rule that reads two samples has no single step, and times at which a rule has no state no scan: no vectors either.
+    """
+    try:
+        return build(questions_of(case, item, label))
+    except ValueError:
+        return []
+
+
+def counterexample_text(vectors: Sequence[Mapping[str, Any]], about: Mapping[str, Any]) -> str:
+    """A document of the vectors on which an implementation failed, with what is known of the failure in its header."""
+    shared = set.intersection(*(set(vector["flags"]) for vector in vectors))
+    purpose = "an implementation failed here; the field counterexample of the header says which, and how"
+    group = {"id": COUNTEREXAMPLE, "title": "counterexamples", "purpose": purpose, "flags": sorted(shared)}
+    content = {
+        "format": FORMAT,
+        "provenance": {
+            "versions": versions(),
+            "selection": {"set": COUNTEREXAMPLE, "measures": None, "orders": None, "kinds": None},
+        },
+        "kinds": dict(KINDS),
+        "groups": [group],
+        "count": len(vectors),
+        COUNTEREXAMPLE: dict(about),
+    }
+    return text({**content, "sha256": checksums(content, vectors)}, vectors, lines=False)

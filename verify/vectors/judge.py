@@ -15,10 +15,10 @@ from verify.bounds import (
     Limits,
     Operator,
     entry_limits,
+    float_states,
     forget,
     gamma,
     jacobian_limits,
-    majorant,
     reconstruction_limits,
     scan_limits,
     step_limits,
@@ -53,11 +53,13 @@ class Question:
         record: the vector.
         program: name of the program that answers.
         dtype: arithmetic it is judged in.
+        normwise: whether its matrices come out of a factorisation (see `judge`).
     """
 
     record: Record
     program: str
     dtype: str = "float64"
+    normwise: bool = False
 
     @cached_property
     def case(self) -> Case:
@@ -146,7 +148,10 @@ def _decide(
 ) -> Finding:
     """`judge` with the radius of the truth beside each error."""
     expected = question.truth.high
-    return judge(error, limits, truth=truth, scale=scale, got=got.high, expected=expected, where=where)
+    return judge(
+        error, limits, truth=truth, scale=scale, got=got.high, expected=expected, where=where,
+        normwise=question.normwise,
+    )  # fmt: skip
 
 
 def _matrices(question: Question, got: Exact, oracle: Oracle) -> Finding:
@@ -172,28 +177,6 @@ def operator_of(question: Question, oracle: Oracle) -> Operator:
     operator = oracle.operator(question.case)
     times = question.doubles("timestamps")
     return replace(operator, times=times) if times else operator
-
-
-def float_states(operator: Operator, samples: Sequence[float]) -> tuple[Array, Array]:
-    """(L, N) states in float64, by the rounded exact steps of the bounds, and (L,) sizes of what each step adds.
-
-    Limits need the sizes of all states, and a vector may give a few of them. An error in a size is of first order in
-    the limit itself, hence of second order in what it allows. Samples that cancel leave a state of size 0, which is
-    judged beside the parts that cancelled.
-    """
-    D, states, state = operator.weights, np.zeros((len(samples), operator.order)), np.zeros(operator.order)
-    added = np.zeros(len(samples))
-    with np.errstate(all="ignore"):
-        for k in range(len(samples)):
-            if k == 0 and operator.dt is None:
-                state[0] = D[0] * samples[0]
-            elif k > 0 or not operator.starts_silent:
-                step = majorant(operator, max(k, 1))
-                read = np.array([samples[k - back] if k >= back else 0.0 for back in range(step.inputs.shape[1])])
-                state = step.transition @ state + step.inputs @ read
-                added[k] = norm(np.abs(step.inputs) @ np.abs(read))
-            states[k] = state / D
-    return states, added
 
 
 def _coefficient(question: Question, got: Exact, signed: Array, weights: Array, name: str) -> Any:

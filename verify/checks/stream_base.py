@@ -1,0 +1,139 @@
+"""What a run of states should be, and how an answer is compared with it, or two answers with each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from verify.boundary import Exact
+from verify.bounds import Limits, hold_degree, scan_limits
+from verify.case import Case
+from verify.checks.base import Finding, judge, worst_coefficient
+from verify.checks.scan_base import states_of
+from verify.metrics import norm
+from verify.oracle import Oracle
+from verify.result import Result
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def looks_back(method: str) -> bool:
+    """Whether a step reads samples before its own: then a state alone does not say how a run goes on."""
+    return method == "trapezoid" or (hold_degree(method) or 0) > 0
+
+
+@dataclass(frozen=True)
+class Run:
+    """Exact states with their limits.
+
+    Attributes:
+        exact: (L, N) states.
+        limits: (L,) limits of the error of each.
+        sizes: (L,) the largest state up to each.
+        weights: (N,) diagonal of the norm.
+        first: index of the sample that the first of them has read.
+    """
+
+    exact: Exact
+    limits: Limits
+    sizes: Array
+    weights: Array
+    first: int = 0
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def part(self, start: int, stop: int | None = None) -> Run:
+        """The states from one sample to before another, with the limits of the whole run.
+
+        Whoever goes on from the exact state, rounded once, has lost less on the way than whoever came from sample 0:
+        the rounding of the state is a part of what one step may lose.
+        """
+        rows = slice(start - self.first, None if stop is None else stop - self.first)
+        limits = Limits(self.limits.forward[rows], self.limits.backward[rows], self.limits.source)
+        return Run(self.exact[rows], limits, self.sizes[rows], self.weights, start)
+
+
+def run_of(case: Case, oracle: Oracle, samples: Sequence[float], times: tuple[float, ...] | None = None) -> Run:
+    """What a scan of samples should be; under LegS at given times."""
+    # One sample is the state of a constant, whatever its time: there is no step between two times.
+    operator = oracle.operator(case, times if len(samples) > 1 else None)
+    exact = oracle.states(case, samples, times)
+    limits = scan_limits(operator, samples, exact.high, case.dtype)
+    return Run(exact, limits, np.maximum.accumulate(norm(exact.high, operator.weights)), operator.weights)
+
+
+def rows_of(run: Run, result: Result, place: dict[str, Any]) -> tuple[Finding | None, Array, Run]:
+    """The answer as rows with the part of the run they stand for: all states, or the last alone."""
+    problem = states_of(result, len(run), len(run.weights), place)
+    if problem is not None:
+        return problem, np.zeros((0, 0)), run
+    if result.value.ndim == 1:
+        return None, result.value[None], run.part(run.first + len(run) - 1)
+    return None, result.value, run
+
+
+def judge_run(run: Run, result: Result, place: dict[str, Any], what: str, normwise: bool = False) -> Finding:
+    """Compare an answer with the exact states; ``what`` names one of them, such as ``"state {row} of stream 2"``."""
+    problem, got, run = rows_of(run, result, place)
+    if problem is not None:
+        return problem
+    signed = run.exact.error(got)
+    return judge(
+        norm(signed, run.weights),
+        run.limits,
+        truth=norm(run.exact.radius, run.weights),
+        scale=run.sizes,
+        got=got,
+        expected=run.exact.high,
+        where=_naming(run, got, signed, run.exact.high, place, what),
+        normwise=normwise,
+    )
+
+
+def judge_pair(
+    first: tuple[Run, Result], second: tuple[Run, Result], place: dict[str, Any], what: str, normwise: bool = False
+) -> Finding:
+    """Compare two answers to one question, each within its own limits of the same exact states."""
+    answers = []
+    for run, result in (first, second):
+        problem, rows, part = rows_of(run, result, place)
+        if problem is not None:
+            return problem
+        answers.append((part, rows.astype(float)))
+    # Where one gives the last state alone, that one is compared.
+    count = min(len(rows) for _, rows in answers)
+    (one, expected), (two, got) = ((run.part(run.first + len(run) - count), rows[-count:]) for run, rows in answers)
+    with np.errstate(all="ignore"):
+        signed = got - expected
+    limits = Limits(
+        one.limits.forward + two.limits.forward,
+        one.limits.backward + two.limits.backward,
+        "sum of the rounding bounds of the two answers",
+    )
+    return judge(
+        norm(signed, one.weights),
+        limits,
+        truth=0.0,
+        scale=one.sizes,
+        got=got,
+        expected=expected,
+        where=_naming(one, got, signed, expected, place, what),
+        normwise=normwise,
+    )
+
+
+def _naming(run: Run, got: Array, signed: Array, expected: Array, place: dict[str, Any], what: str) -> Any:
+    def where(index: tuple[int, ...]) -> dict[str, Any]:
+        k = index[0]
+        values = worst_coefficient(got[k], signed[k], expected[k], run.weights)
+        coefficient = values["coefficient"]
+        name = what.format(row=run.first + k)
+        if len(run.weights) > 1:
+            name += f" (most in coefficient {coefficient})"
+        return {**place, **values, "what": name, "index": [run.first + k, coefficient]}
+
+    return where

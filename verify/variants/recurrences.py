@@ -1,0 +1,205 @@
+"""Scans, steps and Jacobians organised in other ways: transitions formed beforehand, chunks, prefixes, adjoints."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from verify.bounds import GBT
+from verify.candidates import Model
+from verify.case import Case
+from verify.variants.base import Served, Variant, at
+
+Array = np.ndarray[Any, np.dtype[Any]]
+SCANS = ("scan",)
+
+
+def _affine(model: Model, order: int, k: int) -> tuple[Array, Array]:
+    """Transition and input column of step k, read off unit states: linear, so nothing is lost."""
+    unit, zero = np.eye(order, dtype=model.dtype), model.dtype(0)
+    G = np.stack([model._step(column, zero, k) for column in unit], axis=1)
+    return G, model._step(np.zeros(order, model.dtype), model.dtype(1), k)
+
+
+class _Transitions(Served):
+    """``c' = G c + g u`` with G and g formed beforehand."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__(model)
+        self._model = model
+
+    def scan(self, samples: Array, order: int) -> Array:
+        model, state, states = self._model, np.zeros(order, self._model.dtype), []
+        fixed = None if model.scale_law else _affine(model, order, 1)
+        with np.errstate(all="ignore"):
+            for k, sample in enumerate(np.asarray(samples, model.dtype)):
+                G, g = fixed or _affine(model, order, k)
+                state = G @ state + g * sample
+                states.append(state)
+        return np.stack(states)
+
+
+class _Prefixes(_Transitions):
+    """All states by doubling: pairs (G, c) composed in log2 L rounds."""
+
+    def scan(self, samples: Array, order: int) -> Array:
+        model, values = self._model, np.asarray(samples, self._model.dtype)
+        pairs = [_affine(model, order, k if model.scale_law else 1) for k in range(len(values))]
+        G = np.stack([pair[0] for pair in pairs])
+        c = np.stack([pair[1] * u for pair, u in zip(pairs, values, strict=True)])
+        reach = 1
+        with np.errstate(all="ignore"):
+            while reach < len(values):
+                later = c[reach:] + np.einsum("kij,kj->ki", G[reach:], c[:-reach])
+                G[reach:], c[reach:] = G[reach:] @ G[:-reach], later
+                reach *= 2
+        return c
+
+
+class _Chunks(_Transitions):
+    """Four samples at a time: ``c' = G^4 c + K u`` (invariant laws)."""
+
+    def scan(self, samples: Array, order: int) -> Array:
+        model, values = self._model, np.asarray(samples, self._model.dtype)
+        G, g = _affine(model, order, 1)
+        powers = [np.eye(order, dtype=model.dtype)]
+        for _ in range(4):
+            powers.append(G @ powers[-1])
+        state = np.zeros(order, model.dtype)
+        states: list[Array] = []
+        for start in range(0, len(values), 4):
+            chunk = values[start : start + 4]
+            states.extend(
+                powers[i + 1] @ state + sum(powers[i - j] @ g * chunk[j] for j in range(i + 1))
+                for i in range(len(chunk))
+            )
+            state = states[-1]
+        return np.stack(states)
+
+
+class _Kernel(_Transitions):
+    """States as a product of one lower triangular array of responses with the samples (invariant laws)."""
+
+    def scan(self, samples: Array, order: int) -> Array:
+        model, values = self._model, np.asarray(samples, self._model.dtype)
+        G, g = _affine(model, order, 1)
+        responses = [g]
+        for _ in range(len(values) - 1):
+            responses.append(G @ responses[-1])
+        kernel = np.stack(responses)
+        return np.stack([kernel[: k + 1][::-1].T @ values[: k + 1] for k in range(len(values))])
+
+
+class _Increments(_Transitions):
+    """``c' = c + h M^-1 (A c + B u)``: the change is solved for, not the state."""
+
+    def scan(self, samples: Array, order: int) -> Array:
+        model = self._model
+        A, B = model.matrices(order)
+        a, unit = model.dtype(GBT[model.case.method]), np.eye(order, dtype=model.dtype)
+        state, states = np.zeros(order, model.dtype), []
+        with np.errstate(all="ignore"):
+            for k, sample in enumerate(np.asarray(samples, model.dtype)):
+                if model.scale_law and k == 0:
+                    state = unit[0] * sample
+                else:
+                    h = model.dtype(1 / k if model.scale_law else model.case.dt or 0)
+                    state = state + np.linalg.solve(unit - a * h * A, h * (A @ state + B * sample))
+                states.append(state)
+        return np.stack(states)
+
+
+class _CumulativeSums(_Transitions):
+    """LegS in O(N): ``x = c / s_n``, whose products with A are prefix sums (the published fast update)."""
+
+    def scan(self, samples: Array, order: int) -> Array:
+        model = self._model
+        n = np.arange(order)
+        s, w = np.sqrt(2.0 * n + 1).astype(model.dtype), (2 * n + 1).astype(model.dtype)
+        a = model.dtype(GBT[model.case.method])
+        x, states = np.zeros(order, model.dtype), []
+        with np.errstate(all="ignore"):
+            for k, sample in enumerate(np.asarray(samples, model.dtype)):
+                if k == 0:
+                    x = np.where(n == 0, sample, 0).astype(model.dtype)
+                else:
+                    h = model.dtype(1 / k)
+                    before = np.concatenate([np.zeros(1, model.dtype), np.cumsum(w * x)[:-1]])
+                    right = x - (1 - a) * h * ((n + 1) * x + before) + h * sample
+                    x, total = np.zeros(order, model.dtype), model.dtype(0)
+                    for i in range(order):
+                        x[i] = (right[i] - a * h * total) / (1 + a * h * (i + 1))
+                        total = total + w[i] * x[i]
+                states.append(x * s)
+        return np.stack(states)
+
+
+class _Adjoint(_Transitions):
+    """Reverse mode: rows of the transition to the end, times the input column of each step."""
+
+    def gradient(self, samples: Array, order: int) -> Array:
+        model = self._model
+        length = len(samples)
+        rows, columns = np.eye(order, dtype=model.dtype), []
+        for k in range(length - 1, -1, -1):
+            G, g = _affine(model, order, k if model.scale_law else 1)
+            columns.append(rows @ g)
+            rows = rows @ G
+        return np.stack(columns[::-1], axis=1)
+
+
+class _Differences(_Transitions):
+    """Differences at a point that is not zero, by steps that are exact in binary."""
+
+    def gradient(self, samples: Array, order: int) -> Array:
+        base = np.sign(np.asarray(samples, self._model.dtype)) + 1
+        with np.errstate(all="ignore"):
+            start = self._model._scan(base, order)[-1]
+            impulses = np.eye(len(base), dtype=base.dtype)
+            columns = [self._model._scan(base + impulse, order)[-1] - start for impulse in impulses]
+        return np.stack(columns, axis=1)
+
+
+def _one_step(case: Case) -> bool:
+    """Rules whose step is affine in state and sample alone."""
+    return case.method in (*GBT, "zoh") or case.method.startswith("gbt")
+
+
+def _scan(case: Case) -> bool:
+    return case.level == "scan" and _one_step(case) and case.method != "euler"
+
+
+def _invariant(case: Case) -> bool:
+    return _scan(case) and case.measure != "legs"
+
+
+def _named_gbt(case: Case) -> bool:
+    return case.level == "scan" and case.method in ("bilinear", "backward_euler")
+
+
+RECURRENCES = (
+    Variant("transitions", "transition matrices formed beforehand", _Transitions, _scan),
+    Variant("prefixes", "all states by doubling, as a parallel scan", _Prefixes, _scan),
+    Variant("chunks", "four samples at a time", _Chunks, _invariant),
+    Variant("kernel", "states as a convolution with the responses", _Kernel, _invariant),
+    Variant("increments", "the change of the state is solved for", _Increments, _named_gbt),
+    Variant(
+        "cumulative_sums",
+        "LegS by prefix sums in O(N)",
+        _CumulativeSums,
+        lambda case: _named_gbt(case) and case.measure == "legs",
+    ),
+    Variant("adjoint", "Jacobians in reverse mode", _Adjoint, lambda c: c.level == "gradient" and _one_step(c)),
+    Variant("differences", "Jacobians by differences at a point that is not zero", _Differences, at("gradient")),
+    Variant(
+        "streams_reversed",
+        "a batch scanned stream by stream from the last to the first",
+        lambda model: Served(
+            replace(model, stream=lambda streams, i: streams[len(streams) - 1 - i]),
+            lambda level, value: value[::-1] if level == "batch_scan" else value,
+        ),
+        at("batch_scan"),
+    ),
+)
