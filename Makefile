@@ -10,7 +10,7 @@ STORE ?= .hippo-verify/run
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: verify test test-random lint wheel published clean
+.PHONY: verify test test-random lint wheel published power mutants clean
 .DEFAULT_GOAL := verify
 
 $(STAMP): pyproject.toml constraints.txt
@@ -41,6 +41,13 @@ wheel: $(STAMP)
 
 published: $(STAMP)  ## the verdicts on third-party libraries that README and reports/published show
 	$(BIN)/hippo-verify run --targets third-party --store .hippo-verify/published --markdown reports/published/third-party.md
+
+power: $(STAMP)  ## which property rejects which seeded defect, and whether any right variant is rejected (minutes)
+	$(BIN)/hippo-verify checks --power --seeds 1000 --markdown reports/published/power.md
+
+mutants: $(STAMP)  ## one change at a time in the code that verdicts rest on: do the tests find it? (ten minutes)
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt mutmut
+	nice $(BIN)/python tests/mutation/run.py
 
 clean:
 	rm -rf $(VENV) .hippo-verify build dist reports/generated

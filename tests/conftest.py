@@ -1,6 +1,7 @@
 """Profiles, a cache folder of its own for every session, and mpmath's precision given back after every test."""
 
 import os
+from contextlib import nullcontext
 
 import hypothesis
 import mpmath
@@ -9,7 +10,8 @@ import pytest
 hypothesis.settings.register_profile("dev", max_examples=20, deadline=None)
 hypothesis.settings.register_profile("ci", max_examples=20, deadline=None, derandomize=True)
 hypothesis.settings.register_profile("nightly", max_examples=500, deadline=None)
-hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "ci")
+hypothesis.settings.load_profile(PROFILE)
 
 
 def pytest_addoption(parser):
@@ -31,6 +33,15 @@ def _cache_folder(tmp_path_factory):
     patch.setenv("HIPPO_VERIFY_CACHE", str(tmp_path_factory.mktemp("cache")))
     yield
     patch.undo()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _draws():
+    """Derandomized draws are the same in any order of tests: they do not follow what is imported by then."""
+    from verify.checks.base import constants_of_nobody
+
+    with constants_of_nobody() if PROFILE == "ci" else nullcontext():
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from verify.budget import COMPONENTS, Budget
 from verify.budgeting import Budgets
-from verify.console import WORDS, _console
+from verify.console import WORDS, make_console
 from verify.verdict import Status
 
 MARKS = {Status.FAIL: "!", Status.INCONCLUSIVE: "?"}

@@ -21,7 +21,7 @@ ACCEPTED_METHODS = f"{', '.join(METHODS)}, gbt(a) with a from 0 to 1, hold(d) wi
 _WEIGHT = re.compile(r"[0-9]{1,40}(\.[0-9]{0,40})?|\.[0-9]{1,40}|[0-9]{1,40}/0*[1-9][0-9]{0,40}")
 """The texts that the reference takes for a weight: a decimal, or a ratio."""
 
-LARGEST = Fraction(10**30)
+LARGEST = Fraction(1e30)
 """Windows, tilts and steps beyond it, or below its inverse, leave floating point on the way to a bound."""
 
 
@@ -169,7 +169,7 @@ def make_case(
             raise UsageError(f"dt is {given!r}; accepted: a number above 0") from None
         if not (math.isfinite(dt) and dt > 0):
             raise UsageError(f"dt is {dt}; accepted: a number above 0")
-        if not 1 / LARGEST <= dt <= LARGEST:
+        if given is not None and not 1 / LARGEST <= dt <= LARGEST:
             raise UsageError(f"dt is {dt}; accepted: a number from 1e-30 to 1e30")
     exact = tuple((name, as_text(value)) for name, value in sorted(parameters.items()))
     return Case(target, measure, order, method, level, dtype, dt, exact)

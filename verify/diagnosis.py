@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -14,12 +14,13 @@ import numpy as np
 from verify.bounds import gamma
 from verify.candidates import NAMES, right_model
 from verify.case import LEVELS, Case
-from verify.checks import CHECKS, QUICK, Suite
+from verify.checks import CHECKS, QUICK
 from verify.convention import Convention, identify
 from verify.defects import DEFECTS, Defect
-from verify.inputs import read_input
+from verify.inputs import Batch, Input, Order, ReadOut, Resumption, TimedSignal, read_input
 from verify.oracle import Oracle
 from verify.result import LiveTarget, Result, Target, TargetError
+from verify.strategies import corpus_readouts, corpus_signals, corpus_transitions
 from verify.verdict import INTERFACE, Status, Verdict
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -32,11 +33,14 @@ SMALL = 1e-3
 """Entries below this share of the largest are compared relative to that: they carry its rounding."""
 PREFIX = 64
 """Samples on which most defects show already: a longer input is only tried on those that agree so far."""
-WRONG, RIGHT = 4, 4
+WRONG, RIGHT = 5, 8
 """Calls with a wrong and with a right answer that a defect must explain."""
-AGAIN = Suite("diagnosis", examples=0, length=QUICK.length)
+AGAIN = replace(QUICK, examples=0)
 """How a failing check is run once more, to see every call it makes."""
+PROBE = 24
+"""Samples of the signal that is asked beside what the check asks."""
 REPEATS = 5
+"""How often a question is put in a row to see how its answers differ."""
 
 SIDE_EFFECTS = {
     "the input": ("writing", "state_overwritten"),
@@ -251,22 +255,51 @@ def _calls(verdict: Verdict, target: Target, oracle: Oracle) -> list[Sighting]:
             recorder.call(verdict.case, *item.arguments(verdict.case))
     if verdict.check in CHECKS:
         CHECKS[verdict.check].run(verdict.case, oracle, recorder, AGAIN)
+    # A check ends at its first failure, perhaps at two samples, on which many defects look alike.
+    for probe in _probes(verdict.case):
+        with suppress(TargetError):
+            recorder.call(verdict.case, *probe.arguments(verdict.case))
     return recorder.calls
 
 
+def _probes(case: Case) -> Iterator[Input]:
+    """Inputs that excite every coefficient, clock and sign, short enough to be asked of every defect."""
+    length = max(PROBE, case.order + 8) if case.level != "gradient" else 12
+    signals = {signal.name: signal for signal in corpus_signals(length, case.dtype)}
+    wave, ramp = signals["wave"], signals["ramp"]
+    if case.level in ("matrices", "factors"):
+        yield Order()
+    elif case.level == "step":
+        yield from corpus_transitions(case.order, case.dtype)[:3]
+    elif case.level in ("scan", "gradient"):
+        yield wave
+    elif case.level == "timed_scan":
+        yield TimedSignal(wave.values, tuple(1 + k + (k % 3) / 4 for k in range(len(wave))), "wave, uneven")
+    elif case.level == "batch_scan":
+        yield Batch((wave.values, ramp.values, tuple(2.0 * v for v in wave.values[::-1])), "wave and ramp")
+    elif case.level == "resume":
+        state = corpus_transitions(case.order, case.dtype)[1].state
+        yield Resumption(state, wave.values[:8], 5, "wave from sample 5")
+    elif case.level == "reconstruct":
+        falling = corpus_readouts(case.order, case.dtype)[2]
+        yield ReadOut(falling.coefficients, tuple(y for y in falling.points if y > 0), falling.name)
+
+
 def _telling(calls: Sequence[Sighting]) -> tuple[list[Sighting], list[Sighting]]:
-    """A few calls with wrong and with right answers, the short ones first."""
+    """A few calls with wrong and with right answers, from the shortest to the longest that is cheap to ask again."""
     wrong: list[Sighting] = []
     right: list[Sighting] = []
     for seen in sorted(calls, key=lambda seen: seen.size):
-        if len(wrong) >= WRONG and len(right) >= RIGHT:
-            break
         if wrong and seen.size > 4 * PREFIX:
             break
-        kept, most = (wrong, WRONG) if seen.wrong else (right, RIGHT)
-        if len(kept) < most:
-            kept.append(seen)
-    return wrong, right
+        (wrong if seen.wrong else right).append(seen)
+    return _spread(wrong, WRONG), _spread(right, RIGHT)
+
+
+def _spread(calls: list[Sighting], most: int) -> list[Sighting]:
+    """At most so many of them, evenly over the list, its ends among them."""
+    places = np.linspace(0, len(calls) - 1, min(most, len(calls))).round().astype(int)
+    return [calls[place] for place in dict.fromkeys(places.tolist())]
 
 
 def _at_level(target: Target, verdicts: Sequence[Verdict], oracle: Oracle) -> list[Diagnosis]:

@@ -24,7 +24,7 @@ from verify.variants import VARIANTS, Variant
 from verify.verdict import Status, Verdict
 
 MEASURES = ("legs", "legt", "lagt", "fout", "lmu", "legs_lti", "chebt")
-RULES = ("bilinear", "zoh", "trapezoid", "foh", "euler", "backward_euler", "gbt(1/3)", "hold(2)")
+RULES = ("bilinear", "zoh", "trapezoid", "foh", "euler", "backward_euler", "gbt(1/3)", "hold(2)", "hold(3)")
 WORDS = {Status.FAIL: "killed", Status.ERROR: "killed", Status.PASS: "passed"}
 
 

@@ -228,7 +228,7 @@ def _advance_prefix(
     inputs[:, :count] = _prefix_inputs(steps, samples, before)
     rows = np.arange(order, 0, -1).astype(dtype)  # n + 1
     weights = 2 * rows - 1
-    x = np.ascontiguousarray(state[:, ::-1])
+    x = state[:, ::-1].copy()  # written into below; at order 1 the view alone would be the caller's state
     flat = None if states is None else states.reshape(streams, -1)
     running = np.zeros(
         (streams, order + 1), dtype

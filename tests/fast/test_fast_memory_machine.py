@@ -39,6 +39,9 @@ from verify.strategies import readouts, signals
 CELLS = [(measure, method) for measure in OPERATORS for method in BACKENDS["numpy"].methods[measure]]
 PARAMETERS = {"lagt": {"alpha": 0.25, "beta": 1.5}, "legt": {"theta": 0.5}, "lmu": {"theta": 0.5}, "fout": {"theta": 2}}
 LARGEST_ORDER = 4  # forward Euler on LegS loses its digits above
+# At order 1 Euler's step k = 1 is c' = u: it forgets the state, and so does its bound, which is relative to what is
+# kept. A step taken as c + (u - c) is rounded beside c: `test_a_step_that_forgets_is_rounded_beside_the_old_state`.
+SMALLEST_ORDER = {("legs", "euler"): 2}
 LONGEST = 60  # samples of one memory: a bound costs more with each
 COPIES = {
     "copy": copy.copy,
@@ -126,6 +129,7 @@ class MemoryMachine(RuleBasedStateMachine):
     def start(self, order, begun):
         """In each dtype one memory that has read nothing yet, and one that has."""
         measure, method = self.cell
+        order = max(order, SMALLEST_ORDER.get(self.cell, 1))
         options = {"method": method, "dt": None if measure == "legs" else 1 / 16, **PARAMETERS.get(measure, {})}
         made = []
         for dtype in ("float64", "float32"):
@@ -247,8 +251,40 @@ def explore(cell, make, oracle, **options):
 @pytest.mark.parametrize("cell", CELLS, ids="-".join)
 def test_a_memory_is_exact_whatever_is_done_to_it(cell, oracle):
     """The examples of the profile are shared out over measures and rules; a deeper profile also takes longer walks."""
-    examples = max(settings().max_examples // 10, 2)
-    explore(cell, Memory, oracle, max_examples=examples, stateful_step_count=15 if examples < 10 else 50)
+    examples = max(settings().max_examples // 5, 4)
+    explore(cell, Memory, oracle, max_examples=examples, stateful_step_count=15 if examples < 20 else 50)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("count", [1, 20])
+@pytest.mark.parametrize("cell", CELLS, ids="-".join)
+def test_an_update_never_writes_into_the_old_state(cell, count, dtype, order):
+    """Found by the machine: at order 1 a view of the state, turned round, is no copy of it."""
+    measure, method = cell
+    memory = Memory(measure, order, method=method, dt=None if measure == "legs" else 1 / 16, dtype=dtype)
+    memory.update([1.0, 2.0])
+    old, state = memory._state, memory._state.tobytes()
+    memory.update(np.zeros(count))
+    assert old.tobytes() == state
+
+
+def test_an_overflow_at_order_one_leaves_the_memory_as_it_was():
+    memory = Memory("legs", 1, method="euler", dtype="float32")
+    memory.update(3e38)
+    before = memory.coefficients
+    with pytest.raises(OverflowError, match="nothing was read"):
+        memory.update(-3.4e38)
+    np.testing.assert_array_equal(memory.coefficients, before)
+    assert memory.count == 1
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_step_that_forgets_is_rounded_beside_the_old_state(dtype):
+    memory = Memory("legs", 1, method="euler", dtype=dtype)
+    memory.update([1.0, 2.0**-60])
+    # c + (u - c): two roundings of numbers of the size of c.
+    assert abs(float(memory.coefficients[0]) - 2.0**-60) <= 2 * np.finfo(dtype).eps
 
 
 class LosesBefore(Memory):

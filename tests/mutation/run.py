@@ -190,8 +190,9 @@ def table(mutants, pairs, commit):
     lines = [
         "# Is the harness itself tested?",
         "",
-        f"`make mutants` ({versions}; commit {commit}) changes one thing at a time in the code verdicts rest on, and",
-        "runs the tests of `tests/mutation/config.toml` on each change. Lines that hold nothing but text are left out.",
+        f"`make mutants` ({versions}; commit {commit}) changes one thing at a time in the functions",
+        "that verdicts rest on, and runs the tests of `tests/mutation/config.toml` on each change. Left out: lines of",
+        "nothing but text, the search for inputs in `checks/base.py`, and constants of modules.",
         "",
         "| module | changes | found | found, % | not found |",
         "|---|---|---|---|---|",

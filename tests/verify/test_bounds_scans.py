@@ -221,7 +221,8 @@ class TestScanByHand:
         added, backward = [], []
         for k in range(4):
             last = backward[-1] if k else 0.0
-            added.append(G1 * (3 * size**k + 2 * size * last))  # kappa, K: twice
+            K = size + 1 + abs(rate)  # G, and identity and rate apart
+            added.append(G1 * ((K * size ** (k - 1) if k else 2) + size**k + K * last))
             backward.append(sum(size ** (k - j) * added[j] for j in range(k + 1)))
         assert found[:, 1] == pytest.approx(backward, **TIGHT)
 

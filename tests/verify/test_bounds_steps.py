@@ -119,12 +119,13 @@ class TestTheBounds:
     @pytest.mark.parametrize("k", [1, 2, 9])
     @pytest.mark.parametrize("method", GBT)
     def test_of_order_one_all_is_a_fraction(self, method, k):
-        """``m c' = r c + q u``: W = m, so K is ``|r/m|`` and ``2 |r/m|``, kappa ``|q/m|`` and ``2 |q/m|``."""
+        """``m c' = r c + q u``: W = m, so K is ``|r/m|`` and ``(|r| + 1 + (1-a) h 3)/m``, kappa ``|q/m|`` and twice it."""
         a, h = Fraction(GBT[method]), Fraction(1, k)
         m, r, q = 1 + a * h * 3, 1 - (1 - a) * h * 3, h * Fraction(5, 4)
         step = majorant(scalar(method, -3.0, 1.25), k)
         assert step.transition[0, 0] == pytest.approx(float(r / m), rel=1e-14)
-        assert step.K.ravel() == pytest.approx([float(abs(r / m)), float(2 * abs(r / m))], rel=1e-14)
+        apart = 1 + (1 - a) * h * 3  # identity and operator, where they do not cancel: c + h (A c + B u) is a step too
+        assert step.K.ravel() == pytest.approx([float(abs(r / m)), float((abs(r) + apart) / m)], rel=1e-14)
         assert step.kappa.ravel() == pytest.approx([float(q / m), float(2 * q / m)], rel=1e-14)
 
     def test_a_factorisation_that_grows_is_paid_for(self):
@@ -142,6 +143,12 @@ class TestTheBounds:
         explicit = majorant(operator("custom", "euler", A=A, B=B, dt=2.0), 1)  # M = I, R = I + 2 A, q = (2, 0)
         assert explicit.K.tolist() == [[[1, 2], [2, 5]], [[2, 4], [4, 10]]]
         assert explicit.kappa.tolist() == [[2, 0], [4, 0]]
+
+    def test_a_step_that_cancels_may_still_round_beside_its_state(self):
+        """LegS, Euler, order 1, k = 1: ``c + (-c + u)`` is u exactly, but rounded beside c."""
+        step = majorant(operator("legs", "euler", 1), 1)
+        assert step.transition.tolist() == [[0]]
+        assert step.K.tolist() == [[[0]], [[2]]]
 
     def test_it_grows_with_the_condition_of_the_step(self):
         """The backward version, not the forward one, pays for a step that is hard to solve."""

@@ -195,6 +195,7 @@ LONG = [
     ("hold", "stopped_at_512", {"measure": "legs", "order": 6, "level": "scan", "method": "trapezoid"}),
     ("approximation", "stopped_at_2000", {"measure": "legs", "order": 6, "level": "scan"}),
     ("stability", "stopped_at_5000", {"measure": "legs", "order": 4, "level": "scan"}),
+    ("stability", "index_float16", {"measure": "legs", "order": 4, "level": "scan"}),
     ("stability", "nan_after_5000", {"measure": "legt", "order": 4, "level": "scan"}),
     ("stability", "restarted", {"measure": "legs", "order": 4, "level": "scan"}),
     ("stability", "index_16_bit", {"measure": "legs", "order": 4, "level": "step"}),
@@ -220,7 +221,7 @@ def test_times_that_are_ignored_late_are_found(oracle, method):
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("order", [1, 2, 32])
 def test_right_models_pass(oracle, key, dtype, order):
-    for method in ("bilinear", "trapezoid") if order == 32 else ("bilinear", "trapezoid", "zoh"):
+    for method in ("bilinear", "trapezoid", "zoh") if order == 1 else ("bilinear", "trapezoid"):
         found = verdict(key, oracle, measure="legs", order=order, level="scan", method=method, dtype=dtype)
         assert found.status in (Status.PASS, Status.UNSUPPORTED), found.message
 

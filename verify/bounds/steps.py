@@ -41,6 +41,7 @@ def _majorant(operator: Operator, k: int) -> Majorant:
             then = now = 1.0
             d = operator.dt
         M, R = identity - d * A / (2 * now), identity + d * A / (2 * then)
+        right = identity + d * np.abs(A) / (2 * then)
         q, b = d * B / (2 * now), d * B / (2 * then)
     else:
         a = gbt_weight(operator.method)
@@ -48,13 +49,15 @@ def _majorant(operator: Operator, k: int) -> Majorant:
             raise ValueError(f"no rounding bound is derived for method {operator.method!r}")
         h = (operator.node(k) - operator.node(k - 1)) / operator.node(k) if operator.dt is None else operator.dt
         M, R, q = identity - a * h * A, identity + (1 - a) * h * A, h * B
+        right = identity + (1 - a) * h * np.abs(A)
     inverse = np.linalg.inv(M)
     L, U = scipy.linalg.lu(M, permute_l=True)
     W = np.abs(L) @ np.abs(U)
     G, g, gb = inverse @ R, inverse @ q, inverse @ b
+    # The step may be taken as c + h (A c + B u), without forming R: where the identity cancels, R has no share of it.
     solve = np.abs(inverse)
     return Majorant(
-        K=np.stack([np.abs(G), solve @ (W @ np.abs(G) + np.abs(R))]),
+        K=np.stack([np.abs(G), solve @ (W @ np.abs(G) + right)]),
         kappa=np.stack([np.abs(g), solve @ (W @ np.abs(g) + np.abs(q))]),
         before=np.stack([np.abs(gb), solve @ (W @ np.abs(gb) + np.abs(b))]),
         transition=G,

@@ -54,7 +54,7 @@ def exponential(A: Array, time: float) -> Array:
     return _exponential(A.tobytes(), str(A.dtype), len(A), time)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=4096)
 def _exponential(content: bytes, dtype: str, order: int, time: float) -> Array:
     A = np.frombuffer(content, dtype).reshape(order, order)
     return scipy.linalg.expm(A * A.dtype.type(time)).astype(dtype)

@@ -364,7 +364,7 @@ def explore(
     decorate: Any = hypothesis.given(strategy)  # untyped in hypothesis: it returns a function without arguments
     search = hypothesis.seed(suite.seed)(settings(decorate(body)))
     try:
-        with _constants_of_nobody():
+        with constants_of_nobody():
             search()
     except (_Failed, HypothesisException):
         # HypothesisException: it noticed that the failure comes and goes, or that the shrink budget ended it.
@@ -375,7 +375,7 @@ def explore(
 
 
 @contextmanager
-def _constants_of_nobody() -> Iterator[None]:
+def constants_of_nobody() -> Iterator[None]:
     """Draws depend on the seed alone: hypothesis also tries constants from the source of whatever is imported."""
     providers: Any = importlib.import_module("hypothesis.internal.conjecture.providers")
     names = ("_get_local_constants", "CONSTANTS_CACHE")

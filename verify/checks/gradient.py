@@ -86,6 +86,7 @@ class Gradient(Check):
             "columns_reversed",
             "mean_gradient",
             "first_detached",
+            "lone_column_squeezed",
             "float32_states",
             *WRONG_RULE,
         )

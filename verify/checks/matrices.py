@@ -58,5 +58,13 @@ class Matrices(Check):
             *WRONG_OPERATOR,
             *WRONG_NAME,
             *("one_entry", "without_average", "float32_entries", "theta_inverted", "theta_in_A_only", "alpha_ignored"),
-            *("beta_ignored", "zeta_ignored", "lmu_around_legt", "unit_B", "sines_first", "radians_forgotten"),
+            *(
+                "beta_ignored",
+                "zeta_ignored",
+                "lmu_around_legt",
+                "unit_B",
+                "sines_first",
+                "radians_forgotten",
+                "capped_frequency",
+            ),
         )

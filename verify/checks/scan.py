@@ -54,8 +54,9 @@ class Scan(Check):
 
     def mutants(self, case: Case) -> Sequence[Defect]:
         """Wrong operators, clocks, starts, rules, solves and outputs."""
-        steps = tuple(key for key in WRONG_STEP if key != "short_table" or _is_run_long(case))
-        return pick(case, *WRONG_OPERATOR, *steps, *WRONG_RULE, "late_sample")
+        late = ("short_table", "neighbour_repeated") if _is_run_long(case) else ()
+        steps = (key for key in WRONG_STEP if key != "short_table")
+        return pick(case, *WRONG_OPERATOR, *steps, *WRONG_RULE, "late_sample", *late)
 
 
 def _is_run_long(case: Case) -> bool:

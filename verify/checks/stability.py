@@ -170,4 +170,4 @@ class Stability(Check):
         """Operators that amplify, and clocks, states and memories that end."""
         if case.level == "step":
             return pick(case, "negated_A", "doubled_state", "index_16_bit")
-        return pick(case, "negated_A", "stopped_at_5000", "nan_after_5000", "restarted")
+        return pick(case, "negated_A", "stopped_at_5000", "index_float16", "nan_after_5000", "restarted")

@@ -48,9 +48,7 @@ WRONG_STEP = (
     *("elementwise", "doubled_state", "clipped", "float32_states", "nan_when_large"),
 )
 """Clocks, starts, rules, solves and outputs that no comparison of states may accept."""
-WRONG_RULE = (
-    *("weight_swapped", "degree_short", "line_at_most", "ratio_early", "phantom_zero", "node_stepped_to"),
-)
+WRONG_RULE = (*("weight_swapped", "degree_short", "line_at_most", "ratio_early", "phantom_zero", "node_stepped_to"),)
 """Rules and starts of the holds, of the rules that read nodes, and of the weighted ones."""
 
 

@@ -136,13 +136,19 @@ ANSWERS = (
         lambda model: replace(model, finish=_dead_zone),
         lambda case: case.level in ("step", "scan"),
     ),
-    Defect("leaking", "the answer depends on earlier calls", "two equal calls give different bits", _leak),
+    Defect(
+        "leaking",
+        "the answer depends on earlier calls",
+        "two equal calls give different bits",
+        _leak,
+        lambda case: case.level not in ("factors", "batch_scan"),
+    ),
     Defect(
         "writing",
         "the target writes into its input",
         "the input array differs after the call",
         _writing,
-        lambda case: case.level != "matrices",
+        lambda case: case.level in ("step", "scan", "reconstruct", "gradient"),
     ),
     Defect(
         "norm_overflow",

@@ -36,4 +36,11 @@ GRADIENTS = (
         lambda model: replace(model, columns=lambda J: np.concatenate([J[:, :1] * 0, J[:, 1:]], axis=1)),
         lambda case: case.level == "gradient",
     ),
+    Defect(
+        "lone_column_squeezed",
+        "the Jacobian of a single sample loses its axis of samples",
+        "longer inputs agree, and so does this one with the axis put back",
+        lambda model: replace(model, columns=lambda J: J[:, 0] if J.shape[1] == 1 else J),
+        lambda case: case.level == "gradient",
+    ),
 )

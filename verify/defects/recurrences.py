@@ -10,7 +10,7 @@ import scipy.linalg
 
 from verify.bounds import GBT
 from verify.candidates import Model
-from verify.case import STEPPING
+from verify.case import STEPPING, Case
 from verify.defects.base import (
     Defect,
     altered_system,
@@ -48,27 +48,32 @@ def _without_dt(model: Model) -> Model:
     return altered_system(lambda A, B: (A, B / (model.case.dt or 1)))(model)
 
 
+def _clocked(case: Case) -> bool:
+    """A case whose steps count samples from the first: a resumed run has defects of its own."""
+    return legs_stepping(case) and case.level not in ("timed_scan", "resume")
+
+
 RECURRENCES = (
     Defect(
         "clock_late",
         "the step reads k + 1 where the rule has k (h = 1/(k+1))",
         "the recurrence with h = 1/(k+1) gives the same states",
         lambda model: replace(model, clock=lambda k: k + 1.0),
-        legs_stepping,
+        _clocked,
     ),
     Defect(
         "clamped_clock",
         "the clock stops: from sample 8 on the step uses h = 1/8",
         "the recurrence with h = 1/min(k, 8) gives the same states",
         lambda model: replace(model, clock=lambda k: min(k, 8.0)),
-        legs_stepping,
+        _clocked,
     ),
     Defect(
         "zero_start",
         "the scan starts from a zero state instead of samples[0] e_0",
         "the recurrence from zero with h = 1/max(k, 1) gives the same states",
         lambda model: replace(model, start=False),
-        lambda case: legs_stepping(case) and case.method in (*GBT, "zoh"),
+        lambda case: _clocked(case) and case.method in (*GBT, "zoh"),
     ),
     Defect(
         "late_sample",
@@ -124,7 +129,11 @@ RECURRENCES = (
         "the clock stops at 1000, as a table of that length would make it",
         "the recurrence with h = 1/min(k, 1000) gives the same states",
         lambda model: replace(model, clock=lambda k: min(k, 1000.0)),
-        lambda case: legs_stepping(case) and (case.level == "step" or case.order <= 4) and case.method != "euler",
+        lambda case: (
+            legs_stepping(case)
+            and (case.level == "step" or (case.level == "scan" and case.order <= 4))
+            and case.method != "euler"
+        ),
     ),
     Defect(
         "truncated_inverse",

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
 TINY = {"float64": -600, "float32": -70}
-HUGE = {"float64": 400, "float32": 40}
-"""Exponents of the amplitudes tried: far out, but with room for the growth of a recurrence and for its rounding."""
+HUGE = {"float64": 600, "float32": 70}
+"""Exponents of the amplitudes tried: their squares leave the range, with room for the growth of a recurrence."""
 ULP = {"float64": -1074, "float32": -149}
 """Exponent of the smallest number above 0; multiples of it are denormal up to 2^52 or 2^23 times."""
 TOP = {"float64": 1023, "float32": 127}
