@@ -353,7 +353,9 @@ def _side_effect(verdict: Verdict, target: Target, oracle: Oracle) -> Diagnosis:
                 rows = [Answer.of(target.call(seen.case, *_fresh(seen.arguments))).numbers for _ in range(REPEATS)]
             except TargetError:
                 break
-            changes = [float(np.sum(later - row)) for row, later in pairwise(rows) if row.shape == later.shape]
+            # Along the answer itself: a drift keeps its direction, chance does not.
+            size = max(float(np.abs(rows[0]).max(initial=0.0)), np.finfo(float).tiny)
+            changes = [float((later - row) / size @ (row / size)) for row, later in pairwise(rows)]
             if any(changes):
                 kind = "every call" if min(changes) > 0 or max(changes) < 0 else "chance"
     known = [DEFECTS[key] for key in SIDE_EFFECTS[kind] if key in DEFECTS and DEFECTS[key].applies(verdict.case)]

@@ -10,8 +10,7 @@ from vector_tools import lines_of, write_document
 
 from hippo_ref.vectors.extents import QUICK, RULES
 from hippo_ref.vectors.groups import questions
-from verify.bounds import holds
-from verify.bounds import gbt_weight, hold_degree, majorant
+from verify.bounds import gbt_weight, hold_degree, holds, majorant
 from verify.case import Case
 from verify.oracle import Oracle
 from verify.vectors.judge import Question, judge_answer

@@ -119,7 +119,7 @@ class TestTheBounds:
     @pytest.mark.parametrize("k", [1, 2, 9])
     @pytest.mark.parametrize("method", GBT)
     def test_of_order_one_all_is_a_fraction(self, method, k):
-        """``m c' = r c + q u``: W = m, so K is ``|r/m|`` and ``(|r| + 1 + (1-a) h 3)/m``, kappa ``|q/m|`` and twice it."""
+        """``m c' = r c + q u``: W = m; K is ``|r/m|`` and ``(|r| + 1 + (1-a) h 3)/m``, kappa ``|q/m|`` and twice it."""
         a, h = Fraction(GBT[method]), Fraction(1, k)
         m, r, q = 1 + a * h * 3, 1 - (1 - a) * h * 3, h * Fraction(5, 4)
         step = majorant(scalar(method, -3.0, 1.25), k)

@@ -64,6 +64,10 @@ def _late_scan(case: Case) -> bool:
     return case.level == "scan" and case.measure in ("legs", "legt", "lagt") and case.method in ("bilinear", "zoh")
 
 
+def _gated_scan(case: Case) -> bool:
+    return case.level == "scan" and case.measure in ("legs", "legt") and case.method in ("bilinear", "backward_euler")
+
+
 CONVENTIONS = (
     Variant("alternating", "T = (-1)^n", _rescaled(_alternating), _of(*_SMOOTH), "auto"),
     Variant("roots", "T = sqrt(2n+1)", _rescaled(_roots), _of(*_SMOOTH), "auto"),
@@ -93,6 +97,18 @@ CONVENTIONS = (
     Variant("minus_A_alternating", "T = (-1)^n, written with -A", _rescaled(_alternating, -1.0), _of(*_SMOOTH), "auto"),
     Variant("negated_state", "T = -1", _rescaled(lambda n: -np.ones(len(n))), _of(*_SMOOTH, "fout"), "auto"),
     Variant("own_diagonal", "T of its own", _rescaled(lambda n: 1 / (1 + n / 3.0)), _of(*_SMOOTH), "auto"),
+    Variant("negated_roots", "T = -sqrt(2n+1)", _rescaled(lambda n: -_roots(n)), _of(*_SMOOTH), "auto"),
+    Variant("negated_alternating", "T = -(-1)^n", _rescaled(lambda n: -_alternating(n)), _of(*_SMOOTH), "auto"),
+    Variant("minus_A_roots", "T = sqrt(2n+1), written with -A", _rescaled(_roots, -1.0), _of(*_SMOOTH), "auto"),
+    Variant("minus_A_fout", "FouT written with -A", _rescaled(lambda n: np.ones(len(n)), -1.0), _of("fout"), "auto"),
+    Variant("powers_of_root_two", "T = 2^(-n/2)", _rescaled(lambda n: np.exp2(-n / 2.0)), _of(*_SMOOTH), "auto"),
+    Variant(
+        "alternating_scan", "a scan with T = (-1)^n", _rescaled(_alternating), _of("legs", "legt", level="scan"), "auto"
+    ),
+    Variant("roots_scan", "a scan with T = sqrt(2n+1)", _rescaled(_roots), _gated_scan, "auto"),
+    Variant(
+        "alternating_steps", "steps with T = (-1)^n", _rescaled(_alternating), _of("legs", "legt", level="step"), "auto"
+    ),
     Variant("lmu_as_published", "LMU asked as LMU", lambda model: model, _of("lmu"), "auto"),
     Variant("late_states", "states a sample late", _Late, _late_scan, "auto"),
 )

@@ -33,6 +33,10 @@ def _of_system(change: Callable[[Array, Array], Any]) -> Callable[[Model], Serve
     return lambda model: Served(model, lambda level, value: change(*value) if level == "matrices" else value)
 
 
+def _of_factors(change: Callable[..., Any]) -> Callable[[Model], Served]:
+    return lambda model: Served(model, lambda level, value: change(*value) if level == "factors" else value)
+
+
 def _strided(values: Array) -> Array:
     room = np.full((*values.shape[:-1], 2 * values.shape[-1]), np.nan, values.dtype)
     room[..., ::2] = values
@@ -73,6 +77,60 @@ def _swapped(values: Array) -> Array:
     return values.astype(values.dtype.newbyteorder())
 
 
+class _Own:
+    """An array that numpy can only ask for."""
+
+    def __init__(self, values: Array) -> None:
+        self._values = values
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.array(self._values, dtype=dtype)
+
+
+class _Named(np.ndarray[Any, np.dtype[Any]]):
+    """A subclass, as libraries of units make them."""
+
+
+def _negative_zeros(values: Array) -> Array:
+    return np.where(values == 0, -0.0, values).astype(values.dtype)
+
+
+def _flushed(values: Array) -> Array:
+    smallest = np.finfo(values.dtype).smallest_normal
+    return np.where(np.abs(values) < smallest, 0, values).astype(values.dtype)
+
+
+def _sparse(values: Array) -> Any:
+    import scipy.sparse  # noqa: PLC0415 -- a guest
+
+    return scipy.sparse.csr_array(values) if values.ndim == 2 else values
+
+
+def _by_mpmath(values: Array) -> Any:
+    import mpmath  # noqa: PLC0415 -- a guest
+
+    return mpmath.matrix(values.tolist()) if values.ndim == 2 else [mpmath.mpf(float(v)) for v in values]
+
+
+def _lasts(values: Array) -> Array:
+    """A view into a larger array that is dropped."""
+    room = np.full((values.shape[0] + 3, *values.shape[1:]), np.nan, values.dtype)
+    room[3:] = values
+    return room[3:]
+
+
+def _without_graph(values: Array) -> Any:
+    import torch  # noqa: PLC0415 -- a guest
+
+    tensor = torch.tensor(np.ascontiguousarray(values))
+    return tensor.t().contiguous().t() if tensor.ndim == 2 else tensor
+
+
+def _kept_input(model: Model) -> Any:
+    """Works on a copy of its own, and returns an array that it overwrites at the next call only after a copy."""
+    return Served(model, lambda level, value: tuple(map(np.copy, value)) if isinstance(value, tuple) else value.copy())
+
+
 def _in_float64(model: Model) -> Model:
     """Reads float32 samples and answers in float64, as numpy does with float64 matrices."""
     return replace(model, inner="float64")
@@ -94,6 +152,34 @@ FORMS = (
     Variant("tensors", "torch tensors that carry a graph", _each(_tensor), _real_at()),
     Variant("complex_answers", "complex arrays without imaginary part", _each(_complex), _real_at()),
     Variant("other_byte_order", "arrays in the other byte order", _each(_swapped), _real_at()),
+    Variant(
+        "tuples",
+        "tuples of tuples",
+        _each(lambda v: tuple(map(tuple, v.tolist())) if v.ndim == 2 else tuple(v.tolist())),
+        at("scan", "matrices", "gradient", "step", "resume"),
+    ),
+    Variant("array_protocol", "objects that numpy must ask for their array", _each(_Own), _real_at()),
+    Variant("subclass", "a subclass of ndarray", _each(lambda values: values.view(_Named))),
+    Variant("masked", "masked arrays without a mask", _each(np.ma.asarray), _real_at()),
+    Variant("negative_zeros", "zeros with a sign", _each(_negative_zeros), _real_at()),
+    Variant("flushed", "denormal numbers flushed to zero", _each(_flushed), _real_at()),
+    Variant("sparse", "A as a sparse array", _of_system(lambda A, B: (_sparse(A), B)), at("matrices")),
+    Variant("multiprecision", "matrices of a multiprecision library", _each(_by_mpmath), at("matrices")),
+    Variant("slices", "slices of larger arrays", _each(_lasts), _real_at()),
+    Variant("plain_tensors", "torch tensors in another layout", _each(_without_graph), _real_at()),
+    Variant("copies", "a fresh copy of everything", _kept_input),
+    Variant(
+        "factor_mapping",
+        "a mapping of the factors",
+        _of_factors(lambda *parts: dict(zip(("Lambda", "P", "B", "V"), parts, strict=True))),
+        at("factors"),
+    ),
+    Variant(
+        "factor_columns",
+        "B of the factors as a column",
+        _of_factors(lambda L, P, B, V: (L, P, B[:, None], V)),
+        at("factors"),
+    ),
     Variant("mapping", "a mapping with A and B", _of_system(lambda A, B: {"A": A, "B": B}), at("matrices")),
     Variant("named_tuple", "a named tuple of A and B", _of_system(System), at("matrices")),
     Variant("attributes", "an object with A and B", _of_system(lambda A, B: SimpleNamespace(A=A, B=B)), at("matrices")),

@@ -58,6 +58,51 @@ def _by_powers(order: int) -> Array:
     return (2.0 * np.arange(order) + 1) ** 0.5
 
 
+def _looped(order: int) -> Array:
+    return np.array([[math.sqrt(2 * n + 1) * math.sqrt(2 * k + 1) for k in range(order)] for n in range(order)])
+
+
+def _hypotenuses(order: int) -> Array:
+    """``sqrt(2n+1)`` as the hypotenuse of ``sqrt(n)`` and ``sqrt(n+1)``."""
+    n = np.arange(order, dtype=float)
+    return np.hypot(np.sqrt(n), np.sqrt(n + 1))
+
+
+def _by_products(model: Model) -> Served:
+    """LagT's binomials by products, row by row."""
+    parameters = model.case.float_parameters
+    alpha, beta = parameters.get("alpha", 0.0), parameters.get("beta", 1.0)
+
+    def answer(level: str, value: Any) -> Any:
+        if level != "matrices":
+            return value
+        order = len(value[1])
+        binomials = np.cumprod([1.0, *((n + alpha) / n for n in range(1, order))])  # binom(n + alpha, n)
+        scale = np.sqrt(math.gamma(alpha + 1) * binomials)  # Lam_n
+        A = -np.tril(np.outer(1 / scale, scale), -1) - np.eye(order) * (1 + beta) / 2
+        zeta = math.gamma(1 - alpha) * beta ** (alpha - 1)
+        return A.astype(model.dtype), (binomials / scale / math.sqrt(zeta)).astype(model.dtype)
+
+    return Served(model, answer)
+
+
+def _fout_by_blocks(model: Model) -> Served:
+    """FouT from its rotations and its boundary."""
+
+    def answer(level: str, value: Any) -> Any:
+        if level != "matrices":
+            return value
+        order, theta = len(value[1]), model.case.float_parameters["theta"]
+        rotation, boundary = np.zeros((order, order)), np.zeros(order)
+        boundary[0], boundary[1::2] = 1.0, math.sqrt(2)
+        for n in range(1, order - 1, 2):
+            rotation[n, n + 1], rotation[n + 1, n] = math.pi * (n + 1), -math.pi * (n + 1)
+        A = (rotation - 2 * np.outer(boundary, boundary)) / theta
+        return A.astype(model.dtype), (2 * boundary / theta).astype(model.dtype)
+
+    return Served(model, answer)
+
+
 def _by_logarithms(model: Model) -> Served:
     """LagT from ``Lam_n`` by logarithms of gamma functions."""
     parameters = model.case.float_parameters
@@ -100,6 +145,15 @@ def _three_terms(order: int, x: Array) -> Array:
     for n in range(1, order):
         values.append(((2 * n + 1) * x * values[n] - n * values[n - 1]) / (n + 1))
     return np.stack(values[:order], axis=1)
+
+
+def _mirrored(order: int, x: Array) -> Array:
+    """``P_n(x) = (-1)^n P_n(-x)``."""
+    return (_three_terms(order, -x) * (-1.0) ** np.arange(order)).astype(x.dtype)
+
+
+def _in_extended(order: int, x: Array) -> Array:
+    return _three_terms(order, x.astype(np.longdouble)).astype(x.dtype)
 
 
 def _by_scipy(order: int, x: Array) -> Array:
@@ -207,6 +261,34 @@ FORMULAS = (
         "LagT by logarithms of gamma functions",
         _by_logarithms,
         lambda case: case.level == "matrices" and case.measure == "lagt",
+    ),
+    Variant(
+        "loops",
+        "entries one by one in Python's own numbers",
+        _legs_from(_looped, _roots),
+        _legendre_matrices,
+    ),
+    Variant(
+        "hypotenuses",
+        "roots as hypotenuses",
+        _legs_from(lambda order: np.outer(_hypotenuses(order), _hypotenuses(order)), _hypotenuses),
+        _legendre_matrices,
+    ),
+    Variant(
+        "binomials",
+        "LagT by products of ratios",
+        _by_products,
+        lambda case: case.level == "matrices" and case.measure == "lagt",
+    ),
+    Variant(
+        "rotations",
+        "FouT from its rotations and its boundary",
+        _fout_by_blocks,
+        lambda case: case.level == "matrices" and case.measure == "fout",
+    ),
+    Variant("mirrored", "the basis from the other end", lambda m: _ReadOut(m, _mirrored), _legendre_readout),
+    Variant(
+        "extended_basis", "the basis in extended precision", lambda m: _ReadOut(m, _in_extended), _legendre_readout
     ),
     Variant(
         "three_terms", "the basis by its recurrence", lambda model: _ReadOut(model, _three_terms), _legendre_readout

@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import scipy.linalg
+import scipy.signal
 
 from verify.bounds import GBT
 from verify.candidates import Model
@@ -13,7 +15,8 @@ from verify.case import Case
 from verify.variants.base import Served, Variant, at
 
 Array = np.ndarray[Any, np.dtype[Any]]
-SCANS = ("scan",)
+STRIDE = 2.0**20
+"""Of differences: a power of two, so that nothing is lost in it."""
 
 
 def _affine(model: Model, order: int, k: int) -> tuple[Array, Array]:
@@ -151,15 +154,136 @@ class _Adjoint(_Transitions):
 
 
 class _Differences(_Transitions):
-    """Differences at a point that is not zero, by steps that are exact in binary."""
+    """Differences at a point that is not zero, by a step so large that the point does not count."""
 
     def gradient(self, samples: Array, order: int) -> Array:
         base = np.sign(np.asarray(samples, self._model.dtype)) + 1
         with np.errstate(all="ignore"):
             start = self._model._scan(base, order)[-1]
-            impulses = np.eye(len(base), dtype=base.dtype)
+            impulses = np.eye(len(base), dtype=base.dtype) * base.dtype.type(STRIDE)
             columns = [self._model._scan(base + impulse, order)[-1] - start for impulse in impulses]
+        return np.stack(columns, axis=1) / base.dtype.type(STRIDE)
+
+
+class _Stepwise(_Transitions):
+    """A scan as a fold of single steps."""
+
+    def scan(self, samples: Array, order: int) -> Array:
+        model, state, states = self._model, np.zeros(order, self._model.dtype), []
+        for k, sample in enumerate(np.asarray(samples, model.dtype)):
+            state = model.step(state, float(sample), k)
+            states.append(state)
+        return np.stack(states)
+
+
+class _Halves(_Transitions):
+    """A scan in two runs, the second resumed from the first."""
+
+    def scan(self, samples: Array, order: int) -> Array:
+        model, values = self._model, np.asarray(samples, self._model.dtype)
+        cut = (len(values) + 1) // 2
+        first = model.scan(values[:cut], order)
+        if cut == len(values):
+            return first
+        return np.concatenate([first, model.resume(first[-1], values[cut:], cut)])
+
+    def resume(self, state: Array, samples: Array, k: int) -> Array:
+        model, values = self._model, np.asarray(samples, self._model.dtype)
+        cut = (len(values) + 1) // 2
+        first = model.resume(state, values[:cut], k)
+        rest = [] if cut == len(values) else [model.resume(first[-1], values[cut:], k + cut)]
+        return np.concatenate([first, *rest])
+
+
+class _Together(_Transitions):
+    """All streams of a batch in one matrix."""
+
+    def batch_scan(self, samples: Array, order: int) -> Array:
+        model, streams = self._model, np.asarray(samples, self._model.dtype)
+        state, states = np.zeros((order, len(streams)), model.dtype), []
+        fixed = None if model.scale_law else _affine(model, order, 1)
+        with np.errstate(all="ignore"):
+            for k in range(streams.shape[1]):
+                G, g = fixed or _affine(model, order, k)
+                state = G @ state + np.outer(g, streams[:, k])
+                states.append(state.T)
+        return np.stack(states, axis=1)
+
+
+class _Ratios(_Transitions):
+    """Uneven times by their ratios: ``h = 1 - t / t'``."""
+
+    def timed_scan(self, samples: Array, timestamps: Array, order: int) -> Array:
+        model = self._model
+        A, B = model.matrices(order)
+        a, unit, times = model.dtype(GBT[model.case.method]), np.eye(order, dtype=model.dtype), timestamps.tolist()
+        state, states = np.zeros(order, model.dtype), []
+        with np.errstate(all="ignore"):
+            for k, sample in enumerate(np.asarray(samples, model.dtype)):
+                if k == 0:
+                    state = unit[0] * sample
+                else:
+                    h = model.dtype(1 - times[k - 1] / times[k])
+                    state = np.linalg.solve(unit - a * h * A, state + (1 - a) * h * (A @ state) + h * B * sample)
+                states.append(state)
+        return np.stack(states)
+
+
+class _Squarings(_Transitions):
+    """Invariant zoh from the exponential of an eighth of a step, squared three times."""
+
+    def scan(self, samples: Array, order: int) -> Array:
+        model = self._model
+        A, B = model.matrices(order)
+        block = np.zeros((order + 1, order + 1), model.dtype)
+        block[:order, :order], block[:order, order] = A, B
+        whole = scipy.linalg.expm(block * model.dtype((model.case.dt or 0) / 8))
+        for _ in range(3):
+            whole = whole @ whole
+        state, states = np.zeros(order, model.dtype), []
+        with np.errstate(all="ignore"):
+            for sample in np.asarray(samples, model.dtype):
+                state = (whole[:order, :order] @ state + whole[:order, order] * sample).astype(model.dtype)
+                states.append(state)
+        return np.stack(states)
+
+
+class _ByScipy(_Transitions):
+    """Invariant laws discretised by scipy.signal."""
+
+    def scan(self, samples: Array, order: int) -> Array:
+        model = self._model
+        A, B = model.system(order)
+        rule = {"bilinear": "gbt", "backward_euler": "gbt", "zoh": "zoh"}[model.case.method]
+        alpha = GBT.get(model.case.method)
+        G, g, *_ = scipy.signal.cont2discrete(
+            (A, B[:, None], np.eye(order), np.zeros((order, 1))), model.case.dt, rule, alpha=alpha
+        )
+        state, states = np.zeros(order), []
+        with np.errstate(all="ignore"):
+            for sample in np.asarray(samples, float):
+                state = G @ state + g[:, 0] * sample
+                states.append(state)
+        return np.stack(states)
+
+
+class _CentralDifferences(_Transitions):
+    """Differences to either side."""
+
+    def gradient(self, samples: Array, order: int) -> Array:
+        impulses = np.eye(len(samples), dtype=self._model.dtype)
+        with np.errstate(all="ignore"):
+            columns = [(self._model._scan(i, order)[-1] - self._model._scan(-i, order)[-1]) / 2 for i in impulses]
         return np.stack(columns, axis=1)
+
+
+class _Impulses(_Transitions):
+    """Columns as the answers to unit impulses."""
+
+    def gradient(self, samples: Array, order: int) -> Array:
+        impulses = np.eye(len(samples), dtype=self._model.dtype)
+        with np.errstate(all="ignore"):
+            return np.stack([self._model._scan(impulse, order)[-1] for impulse in impulses], axis=1)
 
 
 def _one_step(case: Case) -> bool:
@@ -180,6 +304,39 @@ def _named_gbt(case: Case) -> bool:
 
 
 RECURRENCES = (
+    Variant("stepwise", "a scan as a fold of single steps", _Stepwise, _scan),
+    Variant(
+        "halves",
+        "a scan, or a resumed run, in two runs",
+        _Halves,
+        lambda case: case.level in ("scan", "resume") and _one_step(case) and case.method != "euler",
+    ),
+    Variant(
+        "together",
+        "all streams of a batch in one matrix",
+        _Together,
+        lambda case: case.level == "batch_scan" and _one_step(case) and case.method != "euler",
+    ),
+    Variant(
+        "ratios",
+        "uneven times by their ratios",
+        _Ratios,
+        lambda case: case.level == "timed_scan" and case.method in ("bilinear", "backward_euler"),
+    ),
+    Variant(
+        "squarings",
+        "zoh from the exponential of an eighth of a step",
+        _Squarings,
+        lambda case: _invariant(case) and case.method == "zoh",
+    ),
+    Variant(
+        "cont2discrete",
+        "invariant laws discretised by scipy.signal",
+        _ByScipy,
+        lambda case: _invariant(case) and case.method in ("bilinear", "backward_euler", "zoh"),
+    ),
+    Variant("central_differences", "Jacobians by differences to either side", _CentralDifferences, at("gradient")),
+    Variant("impulses", "Jacobians as answers to unit impulses", _Impulses, at("gradient")),
     Variant("transitions", "transition matrices formed beforehand", _Transitions, _scan),
     Variant("prefixes", "all states by doubling, as a parallel scan", _Prefixes, _scan),
     Variant("chunks", "four samples at a time", _Chunks, _invariant),

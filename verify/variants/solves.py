@@ -134,7 +134,108 @@ def _column_major(M: Array, x: Array) -> Array:
     return np.asfortranarray(M) @ x
 
 
+def _equilibrated(M: Array, y: Array) -> Array:
+    sizes = np.exp2(-np.round(np.log2(np.abs(M).max(axis=1)))).astype(M.dtype)
+    return np.linalg.solve(M * sizes[:, None], y * sizes)
+
+
+def _turned(M: Array, y: Array) -> Array:
+    return np.linalg.solve(M[::-1, ::-1], y[::-1])[::-1]
+
+
+def _over_the_complex(M: Array, y: Array) -> Array:
+    wide = np.complex128 if M.dtype.itemsize >= 8 else np.complex64
+    return np.linalg.solve(M.astype(wide), y.astype(wide)).real.astype(y.dtype)
+
+
+def _two_right_sides(M: Array, y: Array) -> Array:
+    return np.linalg.solve(M, np.stack([y, 2 * y], axis=1))[:, 0]
+
+
+def _in_blocks(M: Array, y: Array) -> Array:
+    half = len(y) // 2
+    if half == 0:
+        return np.linalg.solve(M, y)
+    A, B, C, D = M[:half, :half], M[:half, half:], M[half:, :half], M[half:, half:]
+    lower = np.linalg.solve(D - C @ np.linalg.solve(A, B), y[half:] - C @ np.linalg.solve(A, y[:half]))
+    return np.concatenate([np.linalg.solve(A, y[:half] - B @ lower), lower])
+
+
+def _forwards(M: Array, y: Array) -> Array:
+    x = np.zeros_like(y)
+    for i in range(len(y)):
+        x[i] = (y[i] - M[i, :i] @ x[:i]) / M[i, i]
+    return x
+
+
+def _by_lapack_triangle(M: Array, y: Array) -> Array:
+    return np.asarray(scipy.linalg.solve_triangular(M, y, lower=True))
+
+
+def _by_columns_of_the_triangle(M: Array, y: Array) -> Array:
+    x = y.copy()
+    for j in range(len(y)):
+        x[j] /= M[j, j]
+        x[j + 1 :] -= M[j + 1 :, j] * x[j]
+    return x
+
+
+def _triangular(case: Case) -> bool:
+    return _implicit(case) and case.measure in ("legs", "legs_lti", "lagt")
+
+
+def _by_size(M: Array, x: Array) -> Array:
+    terms = M * x
+    return np.asarray(np.take_along_axis(terms, np.argsort(np.abs(terms), axis=1), axis=1).sum(axis=1))
+
+
+def _row_vector(M: Array, x: Array) -> Array:
+    return x @ M.T
+
+
+def _by_blas(M: Array, x: Array) -> Array:
+    gemv = scipy.linalg.get_blas_funcs("gemv", (M, x))
+    return np.asarray(gemv(1.0, M, x))
+
+
+def _tensordot(M: Array, x: Array) -> Array:
+    return np.asarray(np.tensordot(M, x, axes=1))
+
+
+def _inner(M: Array, x: Array) -> Array:
+    return np.asarray(np.inner(M, x))
+
+
+def _plain_loops(M: Array, x: Array) -> Array:
+    rows, values = M.tolist(), x.tolist()
+    return np.array([sum(a * b for a, b in zip(row, values, strict=True)) for row in rows], dtype=x.dtype)
+
+
+def _odd_and_even(M: Array, x: Array) -> Array:
+    return M[:, ::2] @ x[::2] + M[:, 1::2] @ x[1::2]
+
+
 SOLVES = (
+    Variant("equilibrated", "rows scaled by powers of two first", _solved(_equilibrated), _implicit),
+    Variant("turned_round", "unknowns in the other order", _solved(_turned), _implicit),
+    Variant("complex_solve", "solved over the complex numbers", _solved(_over_the_complex), _implicit),
+    Variant("two_right_sides", "two right-hand sides at once", _solved(_two_right_sides), _implicit),
+    Variant("block_elimination", "block elimination", _solved(_in_blocks), _implicit),
+    Variant("forward_substitution", "triangular operators solved row by row", _solved(_forwards), _triangular),
+    Variant("lapack_triangle", "triangular operators by LAPACK", _solved(_by_lapack_triangle), _triangular),
+    Variant(
+        "triangle_by_columns",
+        "triangular operators column by column",
+        _solved(_by_columns_of_the_triangle),
+        _triangular,
+    ),
+    Variant("sums_by_size", "products summed from the smallest term", _applied(_by_size), _stepping),
+    Variant("row_vectors", "states as rows times the transpose", _applied(_row_vector), _stepping),
+    Variant("blas", "products by BLAS itself", _applied(_by_blas), _stepping),
+    Variant("tensordot", "products by tensordot", _applied(_tensordot), _stepping),
+    Variant("inner", "products by inner", _applied(_inner), _stepping),
+    Variant("plain_loops", "products in Python's own numbers", _applied(_plain_loops), _stepping),
+    Variant("odd_and_even", "odd and even terms summed apart", _applied(_odd_and_even), _stepping),
     Variant("explicit_inverse", "the step is multiplied by an explicit inverse", _solved(_by_inverse), _implicit),
     Variant("householder", "the step is solved by Householder factors", _solved(_by_householder), _implicit),
     Variant("pivoted_householder", "the same with column pivoting", _solved(_by_pivoted_householder), _implicit),
