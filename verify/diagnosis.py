@@ -413,7 +413,9 @@ def _entries(name: str, got: Array, expected: Array, noise: float) -> Iterator[s
     """What is wrong with an array, as a sentence; nothing if it is right."""
     with np.errstate(all="ignore"):
         size = np.maximum(np.abs(expected), 1e-6 * np.abs(expected).max(initial=0.0))
-        wrong = ~(np.abs(got - expected) <= noise * size)
+        error = np.where(np.isnan(got), np.inf, np.abs(got - expected))
+        # Beside a large error, what rounding has added up to over a long input is not worth a word.
+        wrong = error > np.maximum(noise * size, SMALL * error[np.isfinite(error)].max(initial=0.0))
         ratios = (got / expected)[wrong & (expected != 0)]
         differences = (got - expected)[wrong]
     if not wrong.any():
@@ -430,6 +432,8 @@ def _entries(name: str, got: Array, expected: Array, noise: float) -> Iterator[s
                 text += f", in {word} {', '.join(map(str, lines[:6]))}{', ...' if len(lines) > 6 else ''}"
     if not np.isfinite(got[wrong]).all():
         text += f", {int((~np.isfinite(got[wrong])).sum())} of them not finite"
+    elif not got[wrong].any():
+        text += ", each of them is 0"
     elif len(ratios) == wrong.sum() > 1 and np.ptp(ratios) <= 1e-6 * abs(ratios[0]):
         text += f", each {ratios[0]:.9g} times the exact one"
     elif len(differences) > 1 and np.ptp(differences) <= 1e-6 * abs(differences[0]):

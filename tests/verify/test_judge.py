@@ -290,7 +290,7 @@ def test_every_judgement_is_the_one_of_exact_arithmetic(normwise):
 
 
 def _exactly(error, truth, forward, backward, size, normwise):
-    forward = backward if normwise else forward
+    forward = backward if normwise and error + truth > forward else forward
     possible = forward <= Fraction(MEANINGFUL) * size
     if possible:
         backward = min(backward, max(forward, size / 2))
@@ -449,9 +449,20 @@ class TestVerdictOfACheck:
         assert verdict(finding(PASS, 0.5), then=Unoffered("no")).status is PASS
         assert verdict(finding(FAIL, 7.0), then=Unoffered("no")).status is FAIL
 
-    def test_other_errors_are_ours_and_come_through(self):
-        with pytest.raises(ZeroDivisionError):
-            verdict(then=ZeroDivisionError())
+    @pytest.mark.parametrize("error", [ZeroDivisionError("no"), ValueError("no"), KeyError("no"), TypeError("no")])
+    def test_an_error_of_ours_decides_nothing_and_says_so(self, error):
+        found = verdict(finding(PASS, 0.5), then=error)
+        assert found.status is INCONCLUSIVE
+        told = f"the check itself broke and decides nothing, please report it: {type(error).__name__}: "
+        assert found.message.startswith(told)
+        assert verdict(finding(FAIL, 7.0), then=error).status is FAIL
+        with pytest.raises(KeyboardInterrupt):
+            verdict(then=KeyboardInterrupt())
+
+    def test_a_factorisation_that_is_accurate_entry_by_entry_needs_no_wide_limit(self):
+        """The wide limit alone would decide nothing: 40 beside a size of 100."""
+        assert decide(1, 1, 40, scale=100.0, normwise=True).status is PASS
+        assert decide(2, 1, 40, scale=100.0, normwise=True).status is INCONCLUSIVE
 
 
 class TestMalformed:

@@ -153,13 +153,15 @@ def judge(
     error = np.where(np.isnan(error), np.inf, np.abs(error))
     if error.size == 0:
         raise Undecidable("nothing to compare")
-    forward = np.broadcast_to(limits.backward if normwise else limits.forward, error.shape)
+    forward = np.broadcast_to(limits.forward, error.shape)
     backward = np.broadcast_to(limits.backward, error.shape)
+    unknown = np.broadcast_to(np.nan_to_num(np.asarray(truth, dtype=float), nan=np.inf), error.shape)
+    if normwise:  # what keeps the stricter limit is judged by it, for a wide one may decide nothing
+        forward = np.where(ratio(error + unknown, forward) <= 1, forward, backward)
     size = np.broadcast_to(np.asarray(scale, dtype=float), error.shape)
     # Off by half of its size where accuracy is possible: wrong, however pessimistic the backward analysis is.
     possible = (forward <= MEANINGFUL * size) & np.isfinite(size)
     backward = np.where(possible, np.minimum(backward, np.maximum(forward, size / 2)), backward)
-    unknown = np.broadcast_to(np.nan_to_num(np.asarray(truth, dtype=float), nan=np.inf), error.shape)
     with np.errstate(invalid="ignore"):
         # What is not a finite number is wrong, whatever is unknown of the truth.
         certain = np.where(np.isfinite(error), np.maximum(error - unknown, 0.0), np.inf)
@@ -274,6 +276,9 @@ class Check(ABC):
             stopped = str(reason)
         except PrecisionError as reason:
             stopped = f"the exact answer is not known well enough: {reason}"
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            # Ours, for a target's exceptions come as TargetError: one cell is lost, not the run it is part of.
+            stopped = f"the check itself broke and decides nothing, please report it: {type(error).__name__}: {error}"
         chosen = record.failure or record.undecided or record.worst
         if chosen is None or (stopped and record.failure is None):
             return Verdict(self.key, self.claim, case, Status.INCONCLUSIVE, message=stopped or "no input was tried")
