@@ -10,13 +10,15 @@ import pytest
 from verify.adapters import ADAPTERS
 from verify.adapters.own import Own
 from verify.boundary import to_mpf
+from verify.bounds import carried, step_limits
 from verify.campaign import verdicts_of
 from verify.candidates import right_model
 from verify.case import Case
 from verify.cases import METHODS, make_case
-from verify.checks import CHECKS, QUICK
+from verify.checks import CHECKS, QUICK, SUITES
+from verify.checks.batch import COUNTS, MOST_DRAWN, distinct
 from verify.checks.gating import gate
-from verify.checks.stream_base import looks_back
+from verify.checks.stream_base import looks_back, run_from
 from verify.checks.timed import OTHER_UNIT, UNITS
 from verify.defects import DEFECTS
 from verify.folders import cache_folder
@@ -267,6 +269,38 @@ class TestRestart:
         assert verdict.status is Status.FAIL
         assert "against the target's own scan" in verdict.message
 
+    @pytest.mark.parametrize("measure", ["legs", "legt"])
+    @pytest.mark.parametrize("method", ["bilinear", "zoh", "euler"])
+    def test_a_run_from_the_start_is_the_exact_scan(self, measure, method, oracle):
+        """Steps from exact states, kept as two floats, lose nothing that their radius does not say."""
+        case = make_case("t", measure, order=5, method=method, level="resume")
+        samples = [0.5, -0.7, 1.25, 1 / 3]
+        chained, exact = run_from(case, oracle, [0.0] * 5, samples, 0).exact, oracle.states(case, samples)
+        apart = np.abs((chained.high - exact.high) + (chained.low - exact.low))
+        assert np.all(apart <= chained.radius + exact.radius)
+        assert chained.radius.max() < 1e-28
+
+    def test_limits_of_a_resumed_run_are_those_of_its_steps_added_up(self, oracle):
+        case = make_case("t", "legs", order=5, method="bilinear", level="resume")
+        operator, samples = oracle.operator(case), [0.5, -0.75, 1.25]
+        found = run_from(case, oracle, [1.0] * 5, samples, 1000)
+        before = np.vstack([np.ones(5), found.exact.high])
+        own = [step_limits(operator, before[i], u, before[i + 1], 1000 + i, "float64") for i, u in enumerate(samples)]
+        assert np.allclose(found.limits.forward, np.cumsum([limit.forward for limit in own]), rtol=1e-15)
+        assert np.all(found.limits.backward >= np.cumsum([limit.backward for limit in own]))
+
+    def test_what_a_step_carries_on(self, oracle):
+        right = oracle.operator(make_case("t", "legs", order=5, method="bilinear", level="resume"))
+        growing = oracle.operator(make_case("t", "legs", order=5, method="euler", level="resume"))
+        assert (carried(right, 7), carried(growing, 0)) == (1, 0)
+        assert carried(growing, 2) > 1
+
+    def test_the_message_names_the_late_state(self, oracle):
+        case = make_case("t", "legs", order=4, level="resume")
+        for key, start in (("late_state_forgotten", 128), ("resume_table_256", 255)):
+            message = run("restart", case, oracle, DEFECTS[key].target(case, oracle)).message
+            assert f"of the run resumed after {start} samples" in message
+
 
 class TestBatch:
     def test_the_last_states_alone_may_be_given(self, oracle):
@@ -287,6 +321,25 @@ class TestBatch:
         case = make_case("t", "legs", order=4, level="batch_scan")
         message = run("batch", case, oracle, DEFECTS["first_stream_only"].target(case, oracle)).message
         assert "of stream 1 of 2" in message
+
+    def test_many_streams_differ_in_every_sample(self):
+        for column in zip(*map(distinct, range(max(COUNTS))), strict=True):
+            assert len(set(column) - {0}) == max(COUNTS)
+
+    def test_every_suite_says_how_many_streams_it_draws(self):
+        assert set(MOST_DRAWN) == set(SUITES)
+
+    @pytest.mark.parametrize("order", [1, 2, 4, 7])
+    def test_a_state_that_is_exactly_zero_is_judged_beside_what_cancelled(self, order, oracle):
+        """The first two nodes of an alternating stream cancel under the trapezoid."""
+        case = make_case("t", "legt", order=order, method="trapezoid", level="batch_scan")
+        verdict = run("batch", case, oracle)
+        assert verdict.status is Status.PASS, verdict.message
+
+    def test_many_streams_and_long_ones_are_asked(self, oracle):
+        case = make_case("t", "legt", order=4, level="batch_scan")
+        for key, words in (("lanes_reversed", " of 8 "), ("batch_chunk_restarts", " of 2 ")):
+            assert words in run("batch", case, oracle, DEFECTS[key].target(case, oracle)).message
 
 
 class TestLinearity:

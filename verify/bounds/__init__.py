@@ -19,6 +19,7 @@ from verify.bounds.base import (
     hold_degree,
     weights,
 )
+from verify.bounds.chains import carried, chain_limits
 from verify.bounds.entries import (
     ENTRY_OPERATIONS,
     REFERENCE,
@@ -51,6 +52,8 @@ __all__ = [
     "Limits",
     "Majorant",
     "Operator",
+    "carried",
+    "chain_limits",
     "entry_limits",
     "float_states",
     "floor",

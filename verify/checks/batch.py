@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from verify.bounds import hold_degree
 from verify.case import Case
 from verify.checks.base import Check, Finding, Record, Suite, explore, malformed
 from verify.checks.stream_base import Run, judge_pair, judge_run, run_of
@@ -15,14 +16,23 @@ from verify.defects import Defect, pick
 from verify.inputs import Batch
 from verify.oracle import Oracle
 from verify.result import Result, Target
-from verify.strategies import batches, corpus_signals, examples_for, length_for
+from verify.strategies import batches, corpus_signals, examples_for, length_for, long_signal
 from verify.verdict import Status
 
 LONGEST_DRAWN = 12
 """Samples of a drawn stream: what leaks between streams leaks in short ones."""
-MOST_DRAWN = 5
+MOST_DRAWN = {"quick": 5, "full": 17}
+"""Streams of a drawn batch, by suite."""
 LARGEST_DRAWN = 16
 """Orders above take the corpus alone."""
+COUNTS = (8, 9, 17, 33)
+"""Numbers of streams: whole groups of 8, 16 and 32, as vector units take them, and one more than such groups hold."""
+SHORT = 6
+"""Samples of each stream of so many."""
+LONG = 300
+"""Samples of the long streams: more than two chunks of 128, or one of 256."""
+LONG_UP_TO = 4
+"""Orders at which they are tried."""
 
 
 class BatchScan(Check):
@@ -33,7 +43,7 @@ class BatchScan(Check):
     levels = ("batch_scan",)
 
     def examine(self, case: Case, oracle: Oracle, target: Target, suite: Suite, record: Record) -> None:
-        """Batches of one, two, three and seven streams, tiny ones beside huge ones; then drawn ones."""
+        """Batches of one, two, three and seven streams, tiny beside huge; many, and long ones; then drawn ones."""
         single = replace(case, level="scan")
         alone = target.why_not(single) is None
         runs: dict[tuple[float, ...], Run] = {}
@@ -69,15 +79,14 @@ class BatchScan(Check):
             return worst, batch.size
 
         examples = examples_for(case.order, suite.examples) // 3 if case.order <= LARGEST_DRAWN else 0
-        explore(
-            _corpus(case, suite), batches(LONGEST_DRAWN, case.dtype, most=MOST_DRAWN), trial, record, suite, examples
-        )
+        drawn = batches(LONGEST_DRAWN, case.dtype, most=MOST_DRAWN[suite.name])
+        explore(_corpus(case, suite), drawn, trial, record, suite, examples)
 
     def mutants(self, case: Case) -> Sequence[Defect]:
         """Streams that are mixed up, run on, left out or scaled together."""
         return pick(
             case, "first_stream_only", "streams_reversed", "streams_run_on", "odd_stream_dropped", "batch_normalised",
-            "batch_interleaved",
+            "batch_interleaved", "lanes_reversed", "batch_chunk_restarts",
         )  # fmt: skip
 
 
@@ -105,4 +114,14 @@ def _corpus(case: Case, suite: Suite) -> list[Batch]:
     ]
     if case.order <= LARGEST_DRAWN:
         few.append(batch("wave", "ramp", "tiny", "impulse in the middle", "huge", "wave", "alternating"))
+        few += [Batch(tuple(map(distinct, range(count))), f"{count} streams") for count in COUNTS]
+    # As of `scan`: rules that amplify, and those with the longest steps, are not run long.
+    if case.order <= LONG_UP_TO and case.method != "euler" and (hold_degree(case.method) or 0) < 2:
+        values = long_signal(case.dtype).values
+        few.append(Batch((values[:LONG], values[LONG : 2 * LONG]), "two long streams"))
     return few
+
+
+def distinct(index: int) -> tuple[float, ...]:
+    """Short stream ``index < 36``: multiples modulo a prime, so that no two agree in any sample; none of them is 0."""
+    return tuple((2 * ((index + 1) * (k + 3) % 37) - 37) / 32 for k in range(SHORT))

@@ -13,7 +13,7 @@ from verify.boundary import Exact
 from verify.bounds.long_runs import long_limits, sizes_of
 from verify.case import Case
 from verify.checks.base import Check, Record, Suite, Unoffered, malformed
-from verify.checks.long_base import judge_states, unbounded
+from verify.checks.long_base import judge_states, unbounded, uneven_times
 from verify.checks.scan_base import states_of
 from verify.defects import Defect, pick
 from verify.inputs import Signal, TimedSignal
@@ -24,8 +24,6 @@ UNIT = {"quick": 40, "full": 640}
 """Samples of the shortest piece."""
 PIECES = ((1.5, 2), (-0.75, 4), (0.5, 1), (2.0, 8), (-1.25, 1))
 """Values, and lengths of the pieces in units: dyadic, so that lines between them are exact in either precision."""
-GAPS = (1.0, 0.25, 2.0, 0.5, 0.25)
-"""Gaps between uneven times, in turn."""
 
 
 class Hold(Check):
@@ -50,7 +48,7 @@ class Hold(Check):
         """A constant first, compared at every step; then the pieces, at some."""
         unit = UNIT[suite.name]
         length = unit * sum(count for _, count in PIECES) + 1
-        times = _times(case, length)
+        times = uneven_times(case, length) if case.level == "timed_scan" else None
         constant = Exact(np.zeros((length, case.order)), np.zeros((length, case.order)))
         constant.high[:, 0] = PIECES[0][0]
         self._compare(
@@ -101,20 +99,10 @@ class Hold(Check):
     def mutants(self, case: Case) -> Sequence[Defect]:
         """Clocks that stop, pieces that are read late, and other rules."""
         if case.level == "timed_scan":
-            return pick(case, "later_times_ignored") if case.method in ("zoh", "foh") else pick(case, "doubled_B")
+            return pick(case, "last_times_ignored") if case.method in ("zoh", "foh") else pick(case, "doubled_B")
         if case.method in ("zoh", "foh", "trapezoid"):
             return pick(case, "stopped_at_512", "late_sample", "bilinear_used")
         return pick(case, "doubled_B", "halved_B", "diagonal_short")
-
-
-def _times(case: Case, length: int) -> tuple[float, ...] | None:
-    """Uneven times, for the level that is given them: ends of cells, or nodes from 0."""
-    if case.level == "scan":
-        return None
-    gaps = np.resize(GAPS, length)
-    if case.method != "zoh":
-        gaps[0] = 0.0
-    return tuple(np.cumsum(gaps).tolist())
 
 
 def _pieces(case: Case, unit: int, times: tuple[float, ...] | None) -> tuple[tuple[float, ...], list[int]]:

@@ -11,14 +11,18 @@ import numpy as np
 from verify.boundary import Exact
 from verify.bounds import Limits, Operator, gbt_weight, hold_degree
 from verify.bounds.base import DISSIPATIVE
+from verify.bounds.long_runs import long_limits
 from verify.case import Case
 from verify.checks.base import MEANINGFUL, Finding, judge, worst_coefficient
 from verify.inputs import Signal, TimedSignal
 from verify.metrics import norm
+from verify.oracle import Oracle
 from verify.verdict import Status
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+GAPS = (1.0, 0.25, 2.0, 0.5, 0.25)
+"""Gaps between uneven times, in turn."""
 TOLD = 20_000
 """Samples up to which a failing input is kept number by number; a longer one is named."""
 
@@ -40,6 +44,44 @@ def unbounded(case: Case, node_trapezoid: bool = True) -> str | None:
     if case.method == "trapezoid" and case.measure == "legs" and not node_trapezoid:
         return "the trapezoid rule of legs contracts over a run, not in every step"
     return None
+
+
+def late_samples(length: int) -> tuple[float, ...]:
+    """Steps of 16 samples, and noise on top, about 1/2: states stay as large as the signal and never rest.
+
+    Multiples of 1/512 below 2, hence exact in either precision; the noise does not repeat within 641 samples.
+    """
+    return tuple(
+        0.5 + ((7 * i * i + 3 * i) % 641 - 320) / 512 + ((5 * j * j + j) % 37 - 18) / 32
+        for i, j in ((i, i // 16) for i in range(length))
+    )
+
+
+def uneven_times(case: Case, length: int) -> tuple[float, ...]:
+    """(L,) times with the `GAPS` in turn: ends of cells for the constant hold, else nodes from 0."""
+    gaps = np.resize(GAPS, length)
+    if case.method != "zoh":
+        gaps[0] = 0.0
+    return tuple(np.cumsum(gaps).tolist())
+
+
+def judge_late(
+    case: Case, oracle: Oracle, given: Signal | TimedSignal, got: Array, normwise: bool = False
+) -> Finding | None:
+    """Compare each state of a late run that rounding cannot take a tenth of; None if there is no such state.
+
+    Args:
+        case: one that is not `unbounded`.
+        oracle: gives the exact states.
+        given: the input.
+        got: (L, N) states, or (N,).
+        normwise: as in `judge`.
+    """
+    times = given.times if isinstance(given, TimedSignal) else None
+    operator, exact = oracle.operator(case, times), oracle.states(case, given.values, times)
+    sizes = norm(exact.high, operator.weights)
+    limits = long_limits(operator, given.values, sizes, case.dtype)
+    return judge_states(operator, given, got, exact, range(len(given)), limits, sizes, normwise)
 
 
 def told(finding: Finding, given: Signal | TimedSignal) -> Finding:

@@ -9,18 +9,23 @@ from typing import Any
 import numpy as np
 
 from verify.case import Case
-from verify.checks.base import Check, Record, Suite, Undecidable, malformed
-from verify.checks.stream_base import Run, judge_pair, judge_run, looks_back, run_of
+from verify.checks.base import Check, Finding, Record, Suite, Undecidable, explore, malformed
+from verify.checks.stream_base import Run, judge_pair, judge_run, looks_back, run_from, run_of
 from verify.defects import Defect, pick
 from verify.inputs import Resumption, Signal
 from verify.oracle import Oracle
 from verify.result import Result, Target
-from verify.strategies import corpus_signals, length_for
+from verify.strategies import corpus_signals, corpus_transitions, examples_for, length_for, resumptions
 from verify.verdict import Status
 
 SIGNALS = ("wave", "impulse in the middle", "huge")
 LARGEST_WIDE = 16
 """Up to this order the first of them is cut about each power of two as well, and all of them are fed step by step."""
+LATE = (127, 128, 255, 256, 257, 1000, 1025, 54321, 2**24 + 1)
+"""Indices to go on from: where tables and counters of 7, 8 and 10 bits end, and past the whole numbers of float32."""
+LATE_SAMPLES = (0.5, -0.75, 1.25)
+LONGEST_DRAWN = 3
+"""Samples read after a drawn state: each costs two exact steps."""
 
 
 class Restart(Check):
@@ -48,6 +53,21 @@ class Restart(Check):
                 self._cuts(case, target, signal, run, record)
             if record.failure is not None:
                 return
+        if case.level == "resume":
+            self._late(case, oracle, target, suite, record)
+
+    def _late(self, case: Case, oracle: Oracle, target: Target, suite: Suite, record: Record) -> None:
+        """From given states at late indices, then from drawn ones: no run needs to have come there."""
+
+        def trial(item: Resumption) -> tuple[Finding, int]:
+            run = run_from(case, oracle, item.state, item.values, item.index)
+            result = target.call(case, *item.arguments(case))
+            what = f"state {{row}} of the run resumed after {item.index} samples"
+            return judge_run(run, result, {"input": item.to_json()}, what, target.normwise), item.size
+
+        examples = examples_for(case.order, suite.examples) // 3 if case.order <= LARGEST_WIDE else 0
+        drawn = resumptions(case.order, LONGEST_DRAWN)
+        explore(_late_resumptions(case), drawn, trial, record, suite, examples)
 
     def _cuts(self, case: Case, target: Target, signal: Signal, run: Run, record: Record) -> None:
         """From the exact state, rounded once: after one sample and two, in the middle, and before the last."""
@@ -114,4 +134,12 @@ class Restart(Check):
         if case.level == "step":
             return pick(case, "doubled_B", "zero_start", "clock_late", "doubled_state")
         resumed = ("clock_restarts", "resume_from_zero", "sample_read_twice", "sample_skipped", "resumed_late")
-        return pick(case, *resumed, "doubled_B", "clock_late")
+        late = ("resume_table_256", "late_state_forgotten")
+        return pick(case, *resumed, *late, "doubled_B", "clock_late")
+
+
+def _late_resumptions(case: Case) -> list[Resumption]:
+    """At each late index one of the two states that excite every coefficient, in turn."""
+    starts = {item.name: item.state for item in corpus_transitions(case.order, case.dtype)}
+    states = (starts["past a table of 1024"], starts["very late sample"])
+    return [Resumption(states[i % 2], LATE_SAMPLES, k, f"late, after {k}") for i, k in enumerate(LATE)]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from verify.boundary import Exact
-from verify.bounds import Limits, hold_degree, scan_limits
+from verify.bounds import Limits, carried, chain_limits, float_states, hold_degree, scan_limits
 from verify.case import Case
 from verify.checks.base import Finding, judge, worst_coefficient
 from verify.checks.scan_base import states_of
@@ -63,7 +63,47 @@ def run_of(case: Case, oracle: Oracle, samples: Sequence[float], times: tuple[fl
     operator = oracle.operator(case, times if len(samples) > 1 else None)
     exact = oracle.states(case, samples, times)
     limits = scan_limits(operator, samples, exact.high, case.dtype)
-    return Run(exact, limits, np.maximum.accumulate(norm(exact.high, operator.weights)), operator.weights)
+    sizes = np.maximum.accumulate(norm(exact.high, operator.weights))
+    if operator.starts_silent:  # nodes that cancel leave a state of size 0, to be judged beside what cancelled
+        sizes = np.maximum(sizes, np.maximum.accumulate(float_states(operator, samples)[1]))
+    return Run(exact, limits, sizes, operator.weights)
+
+
+def run_from(case: Case, oracle: Oracle, state: Sequence[float], samples: Sequence[float], first: int) -> Run:
+    """What a run should be that goes on from a state after ``first`` samples, by a rule that reads one a step.
+
+    A step is linear, so from an exact state kept as two floats it is the sum of the steps from each: nothing is rounded
+    in between but the radius of that state, which the next step carries on.
+    """
+    operator = oracle.operator(case)
+    D = operator.weights
+    before, rows = Exact(np.array(state), np.zeros(len(state))), []
+    for k, sample in enumerate(samples, start=first):
+        main = oracle.step(case, before.high.tolist(), sample, k)
+        rest = oracle.step(case, before.low.tolist(), 0.0, k) if before.low.any() else None
+        before = _sum(main, rest, carried(operator, k) * norm(before.radius, D) / D)
+        rows.append(before)
+    exact = Exact(*(np.stack([getattr(row, part) for row in rows]) for part in ("high", "low", "radius")))
+    states = np.vstack([state, exact.high])
+    limits = chain_limits(operator, states, samples, first, case.dtype)
+    sizes = np.maximum.accumulate(np.append(norm(states[0], D), np.maximum(norm(exact.high, D), np.abs(samples))))[1:]
+    return Run(exact, limits, sizes, D, first)
+
+
+def _sum(first: Exact, second: Exact | None, radius: Array) -> Exact:
+    """Two exact arrays added up, the second far smaller, and a further radius."""
+    if second is None:
+        return Exact(first.high, first.low, first.radius + radius)
+    # What the sum of the larger parts loses is a float itself; what is lost of the smaller ones counts as unknown.
+    high = first.high + second.high
+    lost = np.where(
+        np.abs(first.high) >= np.abs(second.high),
+        second.high - (high - first.high),
+        first.high - (high - second.high),
+    )
+    low = lost + first.low + second.low
+    rounding = 4 * np.finfo(float).eps * (np.abs(lost) + np.abs(first.low) + np.abs(second.low))
+    return Exact(high, low, first.radius + second.radius + radius + rounding)
 
 
 def rows_of(run: Run, result: Result, place: dict[str, Any]) -> tuple[Finding | None, Array, Run]:

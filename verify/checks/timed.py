@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from verify.case import Case
-from verify.checks.base import Check, Finding, Record, Suite, explore
+from verify.checks.base import MEANINGFUL, Check, Finding, Record, Suite, Unoffered, explore
+from verify.checks.long_base import judge_late, late_samples, unbounded, uneven_times
+from verify.checks.scan_base import states_of
 from verify.checks.stream_base import Run, judge_run, run_of
 from verify.defects import Defect, pick
 from verify.inputs import TimedSignal
@@ -30,10 +32,19 @@ LARGEST_DRAWN = 16
 """Orders above take the patterns alone."""
 LONGEST_DRAWN = 16
 """Samples of a drawn signal."""
+LARGEST_LATE = 16
+"""Orders up to which a late run is tried."""
+LATE = {"quick": 300, "full": 1000}
+"""Samples of the late run."""
 
 
 class TimedScan(Check):
-    """Comparison of scans with a time for each sample, in several units."""
+    """Comparison of scans with a time for each sample, in several units; then of one late run.
+
+    Late times are not compared above order `LARGEST_LATE`, nor where no bound of a long run on uneven times is derived
+    (explicit rules, the trapezoid rule, holds of degree 2 and 3) or rounding may take a tenth of a state (float32
+    lines).
+    """
 
     key = "timed"
     claim = "with a time for each sample the states are the exact ones, and the unit of time changes nothing"
@@ -49,11 +60,19 @@ class TimedScan(Check):
         """Patterns of times, each also in other units; then drawn gaps."""
         runs: dict[tuple[Any, ...], Run] = {}
 
-        def trial(item: TimedSignal | tuple[TimedSignal, int, int]) -> tuple[Finding, int]:
-            signal, exponent, factor = item if isinstance(item, tuple) else (item, 0, 1)
+        def exact(signal: TimedSignal) -> Run:
             key = (signal.values, signal.times)
             if key not in runs:
                 runs[key] = run_of(case, oracle, signal.values, signal.times)
+            return runs[key]
+
+        def decisive(signal: TimedSignal) -> bool:
+            """Whether rounding leaves every state a digit: the explicit half of a rule grows with the gaps."""
+            run = exact(signal)
+            return not np.any((run.limits.forward > MEANINGFUL * run.sizes) & (run.sizes > 0))
+
+        def trial(item: TimedSignal | tuple[TimedSignal, int, int]) -> tuple[Finding, int]:
+            signal, exponent, factor = item if isinstance(item, tuple) else (item, 0, 1)
             # Times a factor are the same ratios, so that the states and their limits are the same.
             times = tuple(math.ldexp(time * factor, exponent) for time in signal.times)
             unit = "" if (exponent, factor) == (0, 1) else f", unit {factor} x 2^{exponent}"
@@ -61,16 +80,31 @@ class TimedScan(Check):
             result = target.call(case, *asked.arguments(case))
             place = {"input": asked.to_json()}
             what = f"state {{row}} under times that are {asked.name}"
-            return judge_run(runs[key], result, place, what, target.normwise), len(signal)
+            return judge_run(exact(signal), result, place, what, target.normwise), len(signal)
 
-        drawn = timed_signals(LONGEST_DRAWN, case.dtype, case.method).filter(_gentle)
+        corpus = [item for item in _corpus(case) if decisive(item[0])]
+        if not corpus:
+            raise Unoffered(f"{case.method} at order {case.order} amplifies rounding in {case.dtype} beyond its states")
+        drawn = timed_signals(LONGEST_DRAWN, case.dtype, case.method).filter(_gentle).filter(decisive)
         examples = suite.examples // 2 if case.order <= LARGEST_DRAWN else 0
-        explore(_corpus(case), drawn, trial, record, suite, examples)
+        explore(corpus, drawn, trial, record, suite, examples)
+
+        if case.order <= LARGEST_LATE and record.failure is None and unbounded(case, node_trapezoid=False) is None:
+            self._late(case, oracle, target, LATE[suite.name], record)
+
+    def _late(self, case: Case, oracle: Oracle, target: Target, length: int, record: Record) -> None:
+        times = uneven_times(case, length)
+        given = TimedSignal(late_samples(length), times, f"steps and noise, uneven times, {length} samples")
+        result = target.call(case, *given.arguments(case))
+        finding = states_of(result, length, case.order, {"input": given.to_json()})
+        finding = finding or judge_late(case, oracle, given, result.value, target.normwise)
+        if finding is not None:
+            record.add(finding, length)
 
     def mutants(self, case: Case) -> Sequence[Defect]:
         """Times that are ignored, shifted, rounded, clamped or read in their unit."""
         units = ("times_in_float32", "gap_as_step", "gap_over_last")
-        return pick(case, "times_ignored", "times_from_first", "gap_clamped", *units)
+        return pick(case, "times_ignored", "times_from_first", "gap_clamped", *units, "later_times_ignored")
 
 
 def _gentle(signal: TimedSignal) -> bool:

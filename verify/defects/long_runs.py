@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from verify.bounds import hold_degree
+from verify.bounds import gbt_weight, hold_degree
+from verify.bounds.base import DISSIPATIVE
 from verify.candidates import Model
 from verify.case import Case
 from verify.defects.base import Defect, legs_stepping
@@ -25,6 +26,14 @@ def _small(case: Case) -> bool:
 
 def _middle(case: Case) -> bool:
     return case.level == "scan" and 4 < case.order <= 16
+
+
+def _bounded(case: Case) -> bool:
+    """Whether neither states nor errors of a long run grow without end."""
+    weight, degree = gbt_weight(case.method), hold_degree(case.method)
+    if weight is None and degree is None:
+        return case.measure in DISSIPATIVE  # trapezoid
+    return case.measure in DISSIPATIVE and (weight is None or weight >= 0.5) and (degree or 0) <= 1
 
 
 def _clock(clock: Callable[[int], float]) -> Callable[[Model], Model]:
@@ -57,7 +66,7 @@ def _restarting(model: Model) -> Model:
 class _Retimed(Model):
     """Takes the last spacing for every later one."""
 
-    kept = 128
+    kept: ClassVar[int] = 128
 
     def timed_scan(self, samples: Array, timestamps: Array, order: int) -> Array:
         times = np.asarray(timestamps, dtype=float).copy()
@@ -69,8 +78,14 @@ class _Retimed(Model):
         return super().timed_scan(samples, times, order)
 
 
-def _retimed(model: Model) -> Model:
-    return _Retimed(**{name: getattr(model, name) for name in model.__dataclass_fields__})
+class _RetimedLate(_Retimed):
+    """The same, past the run that every rule is asked."""
+
+    kept = 400
+
+
+def _retimed(model: Model, kind: type[_Retimed] = _Retimed) -> Model:
+    return kind(**{name: getattr(model, name) for name in model.__dataclass_fields__})
 
 
 def _older_cut(lags: int) -> Callable[[Array], Array]:
@@ -174,7 +189,22 @@ LONG_RUNS = (
         "from sample 128 on the timestamps are taken for evenly spaced",
         "the last spacing, repeated, gives the same states",
         _retimed,
-        lambda case: case.level == "timed_scan" and hold_degree(case.method) is not None,
+        lambda case: case.level == "timed_scan" and _bounded(case) and case.method != "trapezoid",
+    ),
+    Defect(
+        "last_times_ignored",
+        "from sample 400 on the timestamps are taken for evenly spaced",
+        "the spacing before sample 400, repeated, gives the same states",
+        lambda model: _retimed(model, _RetimedLate),
+        lambda case: case.level == "timed_scan" and case.method in ("zoh", "foh"),
+    ),
+    Defect(
+        "stalled_at_512",
+        "the state no longer changes after sample 512",
+        "the states up to number 512 agree, and every later one is that of number 512",
+        _from_state(512, lambda values: np.broadcast_to(values[:1], values.shape)),
+        lambda case: case.level == "scan" and case.order > 4 and _bounded(case),
+        order=8,
     ),
     Defect(
         "truncated_gradient",

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from verify.bounds import hold_degree
 from verify.candidates import Model
 from verify.case import Case
 from verify.defects.base import Defect, legs_gbt
@@ -59,6 +60,20 @@ def _interleaved(streams: Array, i: int) -> Array:
     return streams.reshape(streams.shape[::-1]).T[i]
 
 
+LANES = 8
+CHUNK = 128
+
+
+def _lanes_reversed(streams: Array, i: int) -> Array:
+    first = i - i % LANES
+    return np.asarray(streams[2 * first + LANES - 1 - i] if first + LANES <= len(streams) else streams[i])
+
+
+def _chunk_restarts(model: Model, samples: Array, order: int) -> Array:
+    chunks = [samples[:, start : start + CHUNK] for start in range(0, samples.shape[1], CHUNK)]
+    return np.concatenate([model.batch_scan(chunk, order) for chunk in chunks], axis=1)
+
+
 BATCHES = (
     Defect(
         "first_stream_only",
@@ -102,6 +117,26 @@ BATCHES = (
         answering("batch_scan", _odd_dropped),
         _at("batch_scan"),
     ),
+    Defect(
+        "lanes_reversed",
+        f"each whole group of {LANES} streams comes back in reverse; what is left beside them is right",
+        f"the answers fit the streams of each group of {LANES} counted from its end",
+        lambda model: replace(model, stream=_lanes_reversed),
+        lambda case: case.level == "batch_scan" and case.order <= 16,
+    ),
+    Defect(
+        "batch_chunk_restarts",
+        f"a batch is scanned in chunks of {CHUNK} samples, and each chunk starts over",
+        f"fresh scans of {CHUNK} samples each give the same states",
+        answering("batch_scan", _chunk_restarts),
+        lambda case: (
+            case.level == "batch_scan"
+            and case.order <= 4
+            and case.method != "euler"
+            and (hold_degree(case.method) or 0) < 2
+        ),
+        order=4,
+    ),
 )
 
 
@@ -115,6 +150,13 @@ def _twice(model: Model, state: Array, samples: Array, k: int) -> Array:
 def _skipping(model: Model, state: Array, samples: Array, k: int) -> Array:
     kept = np.asarray(state, model.dtype)[None]
     return kept if len(samples) == 1 else np.concatenate([kept, model.resume(state, samples[1:], k + 1)])
+
+
+SAVED = 128
+
+
+def _late_forgotten(model: Model, state: Array, samples: Array, k: int) -> Array:
+    return model.resume(np.zeros_like(state) if k >= SAVED else state, samples, k)
 
 
 RESUMED = (
@@ -151,6 +193,20 @@ RESUMED = (
         "the first sample after a cut is taken as read already",
         "leaving that sample out gives the same states",
         answering("resume", _skipping),
+        _at("resume"),
+    ),
+    Defect(
+        "resume_table_256",
+        "the clock of a resumed run stops at 256, as a table of that length would make it",
+        "the recurrence with h = 1/min(k, 256) gives the same states",
+        lambda model: replace(model, clock=lambda k: min(k, 256.0)),
+        lambda case: case.level == "resume" and case.measure == "legs",
+    ),
+    Defect(
+        "late_state_forgotten",
+        f"a state saved after {SAVED} samples or more is not taken up: the run goes on from zero",
+        f"the recurrence from zero gives the same states from sample {SAVED} on, those before agree",
+        answering("resume", _late_forgotten),
         _at("resume"),
     ),
 )

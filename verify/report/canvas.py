@@ -169,7 +169,7 @@ class Panels:
         vertical = {
             "type": "log",
             "exponentformat": "power",
-            "dtick": max(1, ceil(log10(self.limits[1] / self.limits[0]) / 7)),
+            "dtick": max(1, ceil((log10(self.limits[1]) - log10(self.limits[0])) / 7)),
             "range": [log10(limit) for limit in self.limits],
             "automargin": True,
         }

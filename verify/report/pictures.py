@@ -71,7 +71,8 @@ def _error_picture(group: str, choice: str, verdicts: Sequence[Verdict], palette
     measures = list(dict.fromkeys(variant(v.case) for v in verdicts))
     values = [x / scale(v) for v in verdicts for x in (v.measured, v.bound) if x is not None and 0 < x < math.inf]
     values = [x for x in values if 0 < x < math.inf]
-    lowest, highest = min(values, default=1e-16), max(values, default=1e-15)
+    # The ends of the axis, and room around them, must be numbers themselves.
+    lowest, highest = max(min(values, default=1e-16), 1e-280), min(max(values, default=1e-15), 1e280)
     floor, ceiling = 10.0 ** (math.floor(math.log10(lowest)) - 1), 10.0 ** (math.ceil(math.log10(highest)) + 1)
     lines: dict[tuple[str, str, str], list[Verdict]] = {}
     for verdict in sorted(verdicts, key=lambda v: v.case.order):
@@ -99,7 +100,7 @@ def _error_picture(group: str, choice: str, verdicts: Sequence[Verdict], palette
         named.add(label)
     dtypes = dict.fromkeys(v.case.dtype for v in verdicts)
     traces += [key_line(f"bound, {dtype}", BOUND_DASH.get(dtype, "dashdot")) for dtype in dtypes]
-    pad = (ceiling / floor) ** 0.08
+    pad = 10.0 ** min(0.08 * (math.log10(ceiling) - math.log10(floor)), 20.0)
     relative = any(_inputs(v) is not None for v in verdicts)
     title = "error ÷ largest input" if relative else "error"
     panels = Panels(measures, sorted({v.case.order for v in verdicts}), "order N", title, (floor / pad, ceiling * pad))
