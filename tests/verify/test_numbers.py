@@ -97,8 +97,6 @@ def test_every_operator_is_dissipative_in_its_coordinates(measure, parameters, o
 @pytest.mark.parametrize("measure", ["legs", "legt", "lmu", "lagt", "fout", "legs_lti"])
 @pytest.mark.parametrize("method", CONTRACTING)
 def test_contracting_rules_contract(measure, method):
-    if method == "foh" and measure != "legs":
-        pytest.skip("foh is defined for legs only")
     op = operator(measure, method, 12)
     for k in (2, 3, 50):
         assert np.linalg.norm(majorant(op, k).transition, 2) <= 1 + 1e-12

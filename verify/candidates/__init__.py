@@ -1,15 +1,14 @@
 """Plain dense implementations of every level, right by construction.
 
-`Model` is what `verify.defects` alters to make wrong candidates; `LEGITIMATE` alters it in ways no check may reject.
+`Model` is what `verify.defects` alters to make wrong candidates, and `verify.variants` to make other right ones.
 """
 
 from __future__ import annotations
 
 from verify.candidates.bases import NAMES, TILTED, WINDOWED, Factors, basis, decompose, low_rank
-from verify.candidates.model import LEGITIMATE, Array, Model, System, right_model
+from verify.candidates.model import Array, Model, System, right_model
 
 __all__ = [
-    "LEGITIMATE",
     "NAMES",
     "TILTED",
     "WINDOWED",

@@ -1,4 +1,4 @@
-"""A plain dense implementation of every level, and the clothes it may wear."""
+"""A plain dense implementation of every level."""
 
 from __future__ import annotations
 
@@ -239,23 +239,3 @@ def right_model(case: Case, oracle: Oracle) -> Model:
         return A.high, B.high
 
     return Model(case, system, case.method)
-
-
-def _by_inverse(M: Array, y: Array) -> Array:
-    return np.linalg.inv(M) @ y
-
-
-def _by_factors(M: Array, y: Array) -> Array:
-    Q, R = np.linalg.qr(M)
-    return np.linalg.solve(R, Q.T @ y)
-
-
-LEGITIMATE: dict[str, Callable[[Model], Model]] = {
-    "as it is": lambda model: model,
-    "explicit inverse": lambda model: replace(model, solve=_by_inverse),
-    "QR factors": lambda model: replace(model, solve=_by_factors),
-    "last state only": lambda model: replace(
-        model, finish=lambda values: values[-1] if model.case.level == "scan" else values
-    ),
-}
-"""Right models in other clothes: no check may reject them."""
