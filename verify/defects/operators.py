@@ -320,7 +320,7 @@ _ROWS = (
         "equals LagT with beta = 1",
         _parameters_ignored("beta"),
         lambda case: case.measure == "lagt" and _differs(beta="1")(case),
-        given={"beta": 2.0},
+        given={"beta": 2.5},
     ),
     Defect(
         "zeta_ignored",
@@ -328,7 +328,7 @@ _ROWS = (
         "B / sqrt(zeta) and A agree entry by entry",
         _zeta_ignored,
         lambda case: case.measure == "lagt" and (_differs(alpha="0")(case) or _differs(beta="1")(case)),
-        given={"beta": 2.0},
+        given={"beta": 2.5},
     ),
     Defect(
         "lmu_around_legt",
