@@ -50,3 +50,15 @@ def _precision():
     before = mpmath.mp.prec
     yield
     assert mpmath.mp.prec == before
+
+
+@pytest.fixture(autouse=True)
+def _tables():
+    """The tables are ordered: a test that puts an entry back at the end has changed what the next one reads."""
+    from verify.adapters import ADAPTERS
+    from verify.checks import CHECKS
+    from verify.defects import DEFECTS
+
+    before = [list(table) for table in (ADAPTERS, CHECKS, DEFECTS)]
+    yield
+    assert [list(table) for table in (ADAPTERS, CHECKS, DEFECTS)] == before

@@ -12,7 +12,7 @@ import numpy as np
 from verify.boundary import Exact
 from verify.bounds.long_runs import long_limits, sizes_of
 from verify.case import Case
-from verify.checks.base import Check, Record, Suite, Unoffered, malformed
+from verify.checks.base import Check, Record, Suite, Unoffered
 from verify.checks.long_base import judge_states, unbounded, uneven_times
 from verify.checks.scan_base import states_of
 from verify.defects import Defect, pick
@@ -81,8 +81,7 @@ class Hold(Check):
         given = Signal(values, name) if times is None else TimedSignal(values, times, f"{name}, uneven times")
         result = target.call(case, *given.arguments(case))
         place: dict[str, Any] = {"input": {"name": given.name, "length": len(values)}}
-        problem = states_of(result, len(values), case.order, place) if times is None else None
-        problem = problem or (malformed(result, "value", (len(values), case.order), place) if times else None)
+        problem = states_of(result, len(values), case.order, place)
         if problem is not None:
             record.add(problem, len(values))
             return

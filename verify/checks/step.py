@@ -74,4 +74,4 @@ class Step(Check):
 
     def mutants(self, case: Case) -> Sequence[Defect]:
         """Wrong operators, clocks, rules and solves."""
-        return pick(case, *WRONG_OPERATOR, *WRONG_STEP, *WRONG_RULE, "norm_overflow")
+        return pick(case, *WRONG_OPERATOR, *WRONG_STEP, *WRONG_RULE, "norm_overflow", "saturated_index")
