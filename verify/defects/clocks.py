@@ -10,7 +10,7 @@ import numpy as np
 from verify.bounds import gbt_weight, hold_degree
 from verify.candidates import Model
 from verify.case import Case
-from verify.defects.base import Defect, legs_stepping
+from verify.defects.base import Defect
 
 
 def _clock(read: Callable[[int], float]) -> Callable[[Model], Model]:
@@ -69,12 +69,5 @@ CLOCKS = (
         "the recurrence with h = 1/min(k, 2^24) gives the same states",
         _clock(lambda k: min(k, 2.0**24)),
         _late,
-    ),
-    Defect(
-        "saturated_index",
-        "the index stays at 32,767, the largest of 16 bits, until a wider path takes over at 65,536",
-        "the step with k = 32,767 gives the same states for k from 32,768 to 65,535",
-        _clock(lambda k: 32767.0 if 32768 <= k < 65536 else float(k)),
-        lambda case: legs_stepping(case) and case.level == "step" and case.method != "euler",
     ),
 )

@@ -164,4 +164,11 @@ RECURRENCES = (
         lambda case: case.level == "scan" and case.order <= 4 and case.method != "euler",
         order=4,
     ),
+    Defect(
+        "saturated_index",
+        "the index stays at 32,767, the largest of 16 bits, until a wider path takes over at 65,536",
+        "the step with k = 32,767 gives the same states for k from 32,768 to 65,535",
+        lambda model: replace(model, clock=lambda k: 32767.0 if 32768 <= k < 65536 else float(k)),
+        lambda case: legs_stepping(case) and case.level == "step" and case.method != "euler",
+    ),
 )
