@@ -21,7 +21,7 @@ from verify.candidates import WINDOWED
 from verify.case import Case, as_text
 from verify.cases import reads_nodes
 from verify.oracle import Oracle
-from verify.result import Result, Target, TargetError
+from verify.result import Result, Target, TargetError, Wrapped
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -353,7 +353,7 @@ def _formula(T: Array, tolerance: float) -> tuple[str, Array]:
     return "", T
 
 
-class Undone(Target):
+class Undone(Wrapped):
     """A target seen through its convention: states, operators and Jacobians in the convention of the reference.
 
     Args:
@@ -363,24 +363,10 @@ class Undone(Target):
     """
 
     def __init__(self, target: Target, convention: Convention, oracle: Oracle) -> None:
-        self.name = target.name
-        self.normwise = target.normwise
-        self._target = target
+        super().__init__(target)
         self._convention = convention
         self._oracle = oracle
         self._scalings: dict[int, Array] = {}
-
-    def levels(self) -> tuple[str, ...]:
-        """Those of the target."""
-        return self._target.levels()
-
-    def why_not(self, case: Case) -> str | None:
-        """That of the target."""
-        return self._target.why_not(case)
-
-    def close(self) -> None:
-        """Close the target."""
-        self._target.close()
 
     def _scaling(self, case: Case) -> Array:
         n = np.arange(case.order)

@@ -28,7 +28,7 @@ from verify.folders import write_whole
 from verify.inputs import Batch, Input, Order, ReadOut, Resumption, Signal, TimedSignal, Transition, read_input
 from verify.journal import Call, Calls, JournaledTarget, input_of, left_behind
 from verify.oracle import Oracle, PrecisionError
-from verify.result import Result, Target, TargetError
+from verify.result import Result, Target, TargetError, Wrapped
 from verify.shrinking import cost, shrink
 from verify.vectors.documents import certified, counterexample_text
 from verify.vectors.judge import Question, judge_answer
@@ -339,19 +339,12 @@ def _inputs(case: Case, place: Mapping[str, Any] | None) -> list[Input]:
     return [part for part in parts if part is not None and _fits(part, case.order)]
 
 
-class _Listener(Target):
+class _Listener(Wrapped):
     """A target whose calls are kept."""
 
     def __init__(self, target: Target) -> None:
-        self.name, self.normwise, self.takes_case = target.name, target.normwise, target.takes_case
+        super().__init__(target)
         self.calls: dict[str, Call] = {}
-        self._target = target
-
-    def levels(self) -> tuple[str, ...]:
-        return self._target.levels()
-
-    def why_not(self, case: Case) -> str | None:
-        return self._target.why_not(case)
 
     def call(self, case: Case, *arguments: Any) -> Result:
         call = Call(case, input_of(case.level, arguments))

@@ -19,7 +19,7 @@ from verify.convention import Convention, identify
 from verify.defects import DEFECTS, Defect
 from verify.inputs import Batch, Input, Order, ReadOut, Resumption, TimedSignal, read_input
 from verify.oracle import Oracle
-from verify.result import LiveTarget, Result, Target, TargetError
+from verify.result import LiveTarget, Result, Target, TargetError, Wrapped
 from verify.strategies import corpus_readouts, corpus_signals, corpus_transitions
 from verify.verdict import INTERFACE, Status, Verdict
 
@@ -216,21 +216,13 @@ class Sighting:
         return got.distance(short) > max(self.noise, EXPLAINED * got.distance(right))
 
 
-class Recorder(Target):
+class Recorder(Wrapped):
     """Keeps every call that is made of a target."""
 
     def __init__(self, target: Target, oracle: Oracle) -> None:
-        self.name, self.normwise, self.takes_case = target.name, target.normwise, target.takes_case
-        self._target, self._oracle = target, oracle
+        super().__init__(target)
+        self._oracle = oracle
         self.calls: list[Sighting] = []
-
-    def levels(self) -> tuple[str, ...]:
-        """Those of the target."""
-        return self._target.levels()
-
-    def why_not(self, case: Case) -> str | None:
-        """That of the target."""
-        return self._target.why_not(case)
 
     def call(self, case: Case, *arguments: Any) -> Result:
         """Ask, and keep question and answer."""
@@ -358,7 +350,7 @@ def _side_effect(verdict: Verdict, target: Target, oracle: Oracle) -> Diagnosis:
             changes = [float((later - row) / size @ (row / size)) for row, later in pairwise(rows)]
             if any(changes):
                 kind = "every call" if min(changes) > 0 or max(changes) < 0 else "chance"
-    known = [DEFECTS[key] for key in SIDE_EFFECTS[kind] if key in DEFECTS and DEFECTS[key].applies(verdict.case)]
+    known = [DEFECTS[key] for key in SIDE_EFFECTS[kind] if DEFECTS[key].applies(verdict.case)]
     if not known:
         return Diagnosis("nondeterministic", "the same question gets different answers", verdict.message)
     return Diagnosis(known[0].key, known[0].describe(verdict.case), verdict.message)

@@ -22,7 +22,7 @@ import psutil
 
 from verify.case import Case, identity
 from verify.inputs import INPUTS, Batch, Input, Order, ReadOut, Resumption, Signal, TimedSignal, Transition, read_input
-from verify.result import Result, Target, TargetError
+from verify.result import Result, Target, TargetError, Wrapped
 
 CALLS = "hippo-calls/1"
 _NUMBERS = itertools.count(1)
@@ -138,7 +138,7 @@ def read_calls(path: Path) -> Calls:
         raise ValueError(f"{path}: {error}") from None
 
 
-class JournaledTarget(Target):
+class JournaledTarget(Wrapped):
     """A target whose calls are on disk before they are made.
 
     The call under way is in ``in-flight-<process>-<number>.json``, handed to the operating system before the target is
@@ -152,23 +152,12 @@ class JournaledTarget(Target):
     """
 
     def __init__(self, target: Target, folder: Path | None = None) -> None:
-        self.name = target.name
-        self.normwise = target.normwise
-        self.takes_case = target.takes_case
+        super().__init__(target)
         self.problem = ""
-        self._target = target
         self._folder = folder
         self._path: Path | None = None
         self._file: int | None = None
         self._process: dict[str, Any] = {}
-
-    def levels(self) -> tuple[str, ...]:
-        """Those of the target."""
-        return self._target.levels()
-
-    def why_not(self, case: Case) -> str | None:
-        """That of the target."""
-        return self._target.why_not(case)
 
     def call(self, case: Case, *arguments: Any) -> Result:
         """Write down, ask, cross out."""
@@ -185,7 +174,7 @@ class JournaledTarget(Target):
 
     def close(self) -> None:
         """Close the target; the file goes with it unless a call was never answered."""
-        self._target.close()
+        super().close()
         if self._file is None or self._path is None:
             return
         answered = os.fstat(self._file).st_size == 0

@@ -108,6 +108,30 @@ class Target(ABC):
         """Give back what the target holds."""
 
 
+class Wrapped(Target):
+    """Another target, seen through something that happens at its calls.
+
+    Args:
+        target: the one that is asked.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self.name, self.normwise, self.takes_case = target.name, target.normwise, target.takes_case
+        self._target = target
+
+    def levels(self) -> tuple[str, ...]:
+        """Those of the target."""
+        return self._target.levels()
+
+    def why_not(self, case: Case) -> str | None:
+        """That of the target."""
+        return self._target.why_not(case)
+
+    def close(self) -> None:
+        """Close the target."""
+        self._target.close()
+
+
 class LiveTarget(Target):
     """A callable or object of this process.
 
