@@ -23,6 +23,7 @@ from verify.folders import cache_folder
 from verify.isolation import Worker
 from verify.journal import JournaledTarget
 from verify.oracle import Oracle
+from verify.processes import mapped
 from verify.provenance import collect
 from verify.result import Target
 from verify.store import VerdictStore
@@ -35,6 +36,16 @@ EXIT = {"pass": 0, "fail": 1, "error": 3, "empty": 4, "inconclusive": 5}
 def default_oracle() -> Oracle:
     """Exact answers, kept in the user's cache folder."""
     return Oracle(cache_folder())
+
+
+_ORACLES: list[Oracle] = []
+
+
+def process_oracle() -> Oracle:
+    """The `default_oracle` of this process, made once and kept with all that it has been asked."""
+    if not _ORACLES:
+        _ORACLES.append(default_oracle())
+    return _ORACLES[0]
 
 
 def verdicts_of(case: Case, target: Target, oracle: Oracle, suite: Suite, checks: Iterable[str]) -> Iterator[Verdict]:
@@ -223,14 +234,11 @@ def plan(
 
 _TARGETS: dict[str, Target] = {}
 _WORKERS: dict[str, Worker] = {}
-_ORACLES: list[Oracle] = []
 
 
 def run_unit(unit: Unit) -> list[Verdict]:
     """All verdicts of a unit; the oracle and the library's worker are kept for the next unit of this process."""
-    if not _ORACLES:
-        _ORACLES.append(default_oracle())
-    oracle = _ORACLES[0]
+    oracle = process_oracle()
     if unit.target not in _TARGETS:
         library = ADAPTERS[unit.target].distribution or unit.target
         if library not in _WORKERS:
@@ -317,19 +325,7 @@ def _results(
 ) -> Iterator[tuple[Unit, list[Verdict], bool]]:
     """Results in the order of the plan, those of a stopped campaign first read, not computed."""
     left = [unit for unit in units if unit.key not in finished]
-    if jobs <= 1 or len(left) <= 1:
-        computed: Iterator[list[Verdict]] = map(run_unit, left)
-        yield from _merge(units, finished, computed)
-        return
-    import multiprocessing  # noqa: PLC0415
-    from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415
-
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        try:
-            yield from _merge(units, finished, pool.map(run_unit, left, chunksize=4))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    yield from _merge(units, finished, mapped(run_unit, left, jobs))
 
 
 def _merge(

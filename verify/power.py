@@ -5,13 +5,13 @@ A defect *dies* at a case if at least one check there says FAIL. A *false alarm*
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import product
 from typing import Any
 
-from verify.campaign import default_oracle, verdicts_of
+from verify.campaign import process_oracle, verdicts_of
 from verify.case import LEVELS, STEPPING, Case
 from verify.cases import UsageError, make_case
 from verify.checks import CHECKS, Suite
@@ -19,6 +19,7 @@ from verify.convention import settle
 from verify.defects import DEFECTS, Defect
 from verify.diagnosis import diagnose
 from verify.oracle import Oracle
+from verify.processes import mapped
 from verify.result import Target
 from verify.variants import VARIANTS, Variant
 from verify.verdict import Status, Verdict
@@ -180,7 +181,7 @@ def power(
     Args:
         suite: how much each check tries.
         defects: keys; default all.
-        oracle: exact answers of this process; default: kept in the user's cache folder.
+        oracle: exact answers, for work in this process alone; default: kept in the user's cache folder.
         jobs: processes; the result does not depend on it.
         progress: called with a description, the number done and the number in all.
     """
@@ -190,15 +191,16 @@ def power(
         for case in cases_of(DEFECTS[key].applies, DEFECTS[key].order, given=DEFECTS[key].given)
     ]
     found = Power(suite.name)
-    for done, trial in enumerate(_mapped(_try, work, jobs, oracle), start=1):
+    for done, trial in enumerate(mapped(partial(_try, oracle if jobs <= 1 else None), work, jobs), start=1):
         found.trials.append(trial)
         if progress is not None:
             progress(f"{trial.defect}: {trial.case.describe()}", done, len(work))
     return found
 
 
-def _try(key: str, case: Case, suite: Suite, oracle: Oracle) -> Trial:
-    return try_defect(DEFECTS[key], case, oracle, suite)
+def _try(oracle: Oracle | None, work: tuple[str, Case, Suite]) -> Trial:
+    key, case, suite = work
+    return try_defect(DEFECTS[key], case, oracle or process_oracle(), suite)
 
 
 @dataclass(frozen=True)
@@ -274,7 +276,7 @@ def alarms(
     keys = list(VARIANTS)
     work = [(keys[seed % len(keys)], seed // len(keys) * 7 + seed, replace(suite, seed=seed)) for seed in seeds]
     found = Alarms(len(work))
-    for done, (count, bad) in enumerate(_mapped(_vary, work, jobs, oracle), start=1):
+    for done, (count, bad) in enumerate(mapped(partial(_vary, oracle if jobs <= 1 else None), work, jobs), start=1):
         found.verdicts += count
         for alarm in bad:
             (found.undecided if alarm.status == Status.INCONCLUSIVE else found.false).append(alarm)
@@ -283,46 +285,18 @@ def alarms(
     return found
 
 
-def _vary(key: str, turn: int, suite: Suite, oracle: Oracle) -> tuple[int, list[Alarm]]:
-    variant = VARIANTS[key]
+def _vary(oracle: Oracle | None, work: tuple[str, int, Suite]) -> tuple[int, list[Alarm]]:
+    key, turn, suite = work
+    variant, truth = VARIANTS[key], oracle or process_oracle()
     case = variant_case(variant, turn)
     if case is None:
         return 0, []
-    target = variant.target(oracle)
+    target = variant.target(truth)
     if variant.convention == "auto":
-        _, case, target = settle(target, case, oracle)
-    verdicts = _verdicts(case, target, oracle, suite)
+        _, case, target = settle(target, case, truth)
+    verdicts = _verdicts(case, target, truth, suite)
     return len(verdicts), [
         Alarm(key, case, suite.seed, verdict.check, str(verdict.status), verdict.message)
         for verdict in verdicts
         if verdict.status is not Status.PASS
     ]
-
-
-_ORACLES: list[Oracle] = []
-
-
-def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    """In a process of the pool: its oracle is kept."""
-    if not _ORACLES:
-        _ORACLES.append(default_oracle())
-    return function(*arguments, _ORACLES[0])
-
-
-def _mapped(
-    function: Callable[..., Any], work: Sequence[tuple[Any, ...]], jobs: int, oracle: Oracle | None
-) -> Iterator[Any]:
-    """Results in the order of the work."""
-    if jobs <= 1 or len(work) <= 1:
-        truth = oracle or default_oracle()
-        yield from (function(*arguments, truth) for arguments in work)
-        return
-    import multiprocessing  # noqa: PLC0415
-    from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415
-
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        try:
-            yield from pool.map(_call, [function] * len(work), work, chunksize=4)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
