@@ -57,7 +57,6 @@ Method = Annotated[
 Orders = Annotated[str, typer.Option(help="Numbers of coefficients, with commas.")]
 Dtype = Annotated[str, typer.Option(help="Arithmetic it is judged in: float64 or float32.")]
 Seed = Annotated[int, typer.Option(help="Seed of the drawn inputs.")]
-OptionalPath = Annotated[Path | None, typer.Option(dir_okay=False)]
 RequireCoverage = Annotated[
     str | None,
     typer.Option(metavar="VALUE", help="Exit with 5 unless so many cells are decided: a number, or a share: 90%."),

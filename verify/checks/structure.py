@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -19,7 +19,6 @@ from verify.oracle import Oracle
 from verify.result import FACTORS, Result, Target, TargetError
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Where = Callable[[tuple[int, ...]], dict[str, Any]]
 
 TRIANGULAR = ("legs", "legs_lti", "lagt")
 """Measures whose A is lower triangular, so that its spectrum stands on the diagonal."""

@@ -14,7 +14,6 @@ from verify.case import Case
 from verify.variants.base import Served, Variant, at
 
 Array = np.ndarray[Any, np.dtype[Any]]
-LEGENDRE = ("legs", "legt", "lmu", "legs_lti")
 
 
 def _root_of_product(order: int) -> Array:

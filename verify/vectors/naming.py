@@ -112,7 +112,7 @@ def _name(members: Sequence[Judged], first: Iterable[str], oracle: Oracle) -> Di
 
 
 def _known(question: Question) -> bool:
-    """Whether `right_model` has this case: the named rules, evenly spaced, nodes for LegS alone."""
+    """Whether defects are tried: named rules at even times, nodes for LegS alone. Else the pattern is told."""
     case = question.case
     stepping = case.level in ("scan", "step", "gradient")
     rules = (*GBT, "zoh", *(("trapezoid", "foh") if case.measure == "legs" else ()))
