@@ -15,8 +15,8 @@ from verify.boundary import Exact, to_mpf
 from verify.bounds import REFERENCE
 from verify.budget import Budget, Component
 from verify.case import Case
-from verify.checks.base import Finding
-from verify.checks.scan_base import judge_scan, sample_times, states_of
+from verify.checks.base import Finding, states_of
+from verify.checks.scan_base import judge_scan, sample_times
 from verify.inputs import Signal
 from verify.oracle import Function, Oracle, orthonormal
 from verify.result import Result, Target, TargetError
@@ -179,7 +179,7 @@ def measure(
         raise TargetError("protocol", f"no state to make a budget of: {problem.message}")
     state = np.atleast_2d(result.value)[-1].astype(np.float64)
     operator, last = oracle.operator(case), Result({"value": state}, result.dtype)
-    finding = judge_scan(case, oracle, operator, Signal(samples, words), last, normwise=target.normwise)
+    finding = judge_scan(case, oracle, Signal(samples, words), last, normwise=target.normwise)
     vectors = decompose(request, function, samples, state, oracle)
     # From the norm in which the steps contract to that of the orthonormal basis.
     explained = finding.bound * max(float(w) / d for w, d in zip(orthonormal(case), operator.weights, strict=True))

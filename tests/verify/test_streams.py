@@ -14,11 +14,11 @@ from verify.bounds import carried, step_limits
 from verify.campaign import verdicts_of
 from verify.candidates import right_model
 from verify.case import Case
-from verify.cases import METHODS, make_case
+from verify.cases import METHODS, make_case, reads_nodes
 from verify.checks import CHECKS, QUICK, SUITES
 from verify.checks.batch import COUNTS, MOST_DRAWN, distinct
 from verify.checks.gating import gate
-from verify.checks.stream_base import looks_back, run_from
+from verify.checks.stream_base import run_from
 from verify.checks.timed import OTHER_UNIT, UNITS
 from verify.defects import DEFECTS
 from verify.folders import cache_folder
@@ -247,7 +247,7 @@ class TestTimes:
 class TestRestart:
     @pytest.mark.parametrize("method", ["trapezoid", "foh", "hold(2)"])
     def test_a_state_alone_does_not_resume_rules_that_look_back(self, method):
-        assert looks_back(method)
+        assert reads_nodes(method)
         case = make_case("t", "legs", method=method, level="resume")
         assert "reads the sample before its own" in CHECKS["restart"].why_not(case)
 

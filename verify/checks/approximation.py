@@ -19,8 +19,8 @@ from verify.bounds.base import DISSIPATIVE
 from verify.bounds.long_runs import energies, long_limits, sizes_of
 from verify.candidates import WINDOWED
 from verify.case import Case
-from verify.checks.base import MEANINGFUL, Check, Record, Suite, Unoffered, judge, malformed
-from verify.checks.scan_base import sample_times, states_of
+from verify.checks.base import MEANINGFUL, Check, Record, Suite, Unoffered, judge, malformed, states_of
+from verify.checks.scan_base import sample_times
 from verify.defects import Defect, pick
 from verify.inputs import ReadOut, Signal
 from verify.metrics import norm

@@ -411,3 +411,10 @@ def malformed(result: Result, name: str, shape: tuple[int, ...], place: dict[str
         return None
     worst = {**place, "what": name, "expected": list(shape)}
     return Finding(Status.FAIL, float("inf"), 0.0, float("inf"), 1, worst, message, INTERFACE)
+
+
+def states_of(result: Result, length: int, order: int, place: dict[str, Any]) -> Finding | None:
+    """None if the answer is (L, N), or (N,) for the last state alone; else the failing finding."""
+    if not result.malformed and result.value.shape == (order,):
+        return None
+    return malformed(result, "value", (length, order), place)

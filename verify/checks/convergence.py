@@ -13,8 +13,8 @@ import numpy as np
 from verify.bounds import Limits, hold_degree, scan_limits
 from verify.case import Case
 from verify.cases import reads_nodes
-from verify.checks.base import Check, Record, Suite, judge
-from verify.checks.scan_base import sample_times, states_of
+from verify.checks.base import Check, Record, Suite, judge, states_of
+from verify.checks.scan_base import sample_times
 from verify.defects import WRONG_RULE, Defect, pick
 from verify.metrics import norm
 from verify.oracle import Function, Oracle, wave

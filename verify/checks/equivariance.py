@@ -12,8 +12,8 @@ import numpy as np
 from verify.bounds import Limits, entry_limits, scan_limits
 from verify.candidates import WINDOWED
 from verify.case import Case, as_text
-from verify.checks.base import Check, Finding, Record, Suite, judge, malformed, worst_coefficient
-from verify.checks.scan_base import sample_times, states_of
+from verify.checks.base import Check, Finding, Record, Suite, judge, malformed, states_of, worst_coefficient
+from verify.checks.scan_base import sample_times
 from verify.defects import Defect, pick
 from verify.inputs import Signal
 from verify.metrics import norm

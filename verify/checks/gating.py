@@ -13,8 +13,9 @@ import numpy as np
 from verify.boundary import Exact, to_exact, to_mpf
 from verify.bounds import Limits, gbt_weight, scan_limits, step_limits
 from verify.case import Case
+from verify.cases import reads_nodes
 from verify.checks.base import Check, Record, Suite, Unoffered
-from verify.checks.stream_base import Run, judge_run, looks_back
+from verify.checks.stream_base import Run, judge_run
 from verify.defects import Defect, pick
 from verify.inputs import Input, Signal, Transition
 from verify.metrics import norm
@@ -61,7 +62,7 @@ class Gating(Check):
 
     def why_not(self, case: Case) -> str | None:
         """A gate has one input."""
-        if looks_back(case.method):
+        if reads_nodes(case.method):
             return f"{case.method} reads two samples or more in a step: no gate on one input"
         return None
 

@@ -12,9 +12,19 @@ from verify.boundary import Exact
 from verify.bounds import Limits, jacobian_limits
 from verify.bounds.long_runs import continued, long_limits, sizes_of
 from verify.case import Case
-from verify.checks.base import MEANINGFUL, Check, Finding, Record, Suite, Unoffered, judge, malformed, worst_coefficient
+from verify.checks.base import (
+    MEANINGFUL,
+    Check,
+    Finding,
+    Record,
+    Suite,
+    Unoffered,
+    judge,
+    malformed,
+    states_of,
+    worst_coefficient,
+)
 from verify.checks.long_base import told, unbounded
-from verify.checks.scan_base import states_of
 from verify.defects import Defect, pick
 from verify.inputs import Signal
 from verify.metrics import norm

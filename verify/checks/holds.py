@@ -12,9 +12,8 @@ import numpy as np
 from verify.boundary import Exact
 from verify.bounds.long_runs import long_limits, sizes_of
 from verify.case import Case
-from verify.checks.base import Check, Record, Suite, Unoffered
+from verify.checks.base import Check, Record, Suite, Unoffered, states_of
 from verify.checks.long_base import judge_states, unbounded, uneven_times
-from verify.checks.scan_base import states_of
 from verify.defects import Defect, pick
 from verify.inputs import Signal, TimedSignal
 from verify.oracle import Oracle

@@ -10,8 +10,7 @@ import numpy as np
 
 from verify.bounds import Limits, float_states, scan_limits
 from verify.case import Case
-from verify.checks.base import Check, Finding, Record, Suite, explore, judge
-from verify.checks.scan_base import states_of
+from verify.checks.base import Check, Finding, Record, Suite, explore, judge, states_of
 from verify.defects import Defect, pick
 from verify.inputs import Signal
 from verify.metrics import norm

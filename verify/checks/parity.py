@@ -10,8 +10,9 @@ import numpy as np
 from verify.bounds import Limits, reconstruction_limits, step_limits
 from verify.candidates import TILTED
 from verify.case import DTYPES, Case
+from verify.cases import reads_nodes
 from verify.checks.base import MEANINGFUL, Check, Record, Suite, Unoffered, malformed
-from verify.checks.stream_base import Run, judge_pair, looks_back, run_of
+from verify.checks.stream_base import Run, judge_pair, run_of
 from verify.defects import Defect, pick
 from verify.inputs import Input, ReadOut, Signal, Transition
 from verify.metrics import norm
@@ -54,7 +55,7 @@ class Parity(Check):
             return "the window of lagt is infinite: a point is no fraction of it"
         if case.level == "reconstruct" and case.measure in TILTED:
             return f"no rounding bound is derived for the tilted basis of {case.measure}, which grows towards the ends"
-        if case.level == "step" and looks_back(case.method):
+        if case.level == "step" and reads_nodes(case.method):
             return f"{case.method} needs two samples per step; a step function is given one"
         grows = case.level != "reconstruct" and case.measure == "legs" and case.method == "euler"
         if grows and case.order > LARGEST_EULER:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from verify.case import Case
+from verify.cases import reads_nodes
 from verify.checks.base import Check, Finding, Record, Suite, Undecidable, explore, malformed
-from verify.checks.stream_base import Run, judge_pair, judge_run, looks_back, run_from, run_of
+from verify.checks.stream_base import Run, judge_pair, judge_run, run_from, run_of
 from verify.defects import Defect, pick
 from verify.inputs import Resumption, Signal
 from verify.oracle import Oracle
@@ -37,7 +38,7 @@ class Restart(Check):
 
     def why_not(self, case: Case) -> str | None:
         """Rules that read earlier samples cannot go on from a state alone."""
-        if looks_back(case.method):
+        if reads_nodes(case.method):
             return f"{case.method} reads the sample before its own: a state alone does not say how a run goes on"
         return None
 

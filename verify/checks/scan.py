@@ -8,9 +8,9 @@ import numpy as np
 
 from verify.bounds import ROUNDOFF, hold_degree
 from verify.case import Case
-from verify.checks.base import Check, Finding, Record, Suite, Undecidable, explore
+from verify.checks.base import Check, Finding, Record, Suite, Undecidable, explore, states_of
 from verify.checks.long_base import judge_late, late_samples, unbounded
-from verify.checks.scan_base import judge_scan, states_of
+from verify.checks.scan_base import judge_scan
 from verify.defects import WRONG_OPERATOR, WRONG_RULE, WRONG_STEP, Defect, pick
 from verify.inputs import Signal
 from verify.metrics import norm
@@ -47,7 +47,7 @@ class Scan(Check):
             sizes = norm(exact.high, operator.weights).max(initial=0.0)
             if 0 < sizes < np.inf:
                 np.maximum(reached, np.abs(exact.high * operator.weights).max(axis=0) / sizes, out=reached)
-            return judge_scan(case, oracle, operator, signal, result, normwise=target.normwise), len(signal)
+            return judge_scan(case, oracle, signal, result, normwise=target.normwise), len(signal)
 
         reached = np.zeros(case.order)
         corpus = corpus_signals(length, case.dtype)

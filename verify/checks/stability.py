@@ -10,9 +10,8 @@ import numpy as np
 from verify.bounds import ROUNDOFF, Limits, majorant
 from verify.bounds.long_runs import contraction_limits, long_limits, sizes_of
 from verify.case import Case
-from verify.checks.base import Check, Record, Suite, Undecidable, Unoffered, judge, malformed
+from verify.checks.base import Check, Record, Suite, Undecidable, Unoffered, judge, malformed, states_of
 from verify.checks.long_base import judge_states, told, unbounded
-from verify.checks.scan_base import states_of
 from verify.defects import Defect, pick
 from verify.inputs import Signal
 from verify.metrics import norm

@@ -9,20 +9,14 @@ from typing import Any
 import numpy as np
 
 from verify.boundary import Exact
-from verify.bounds import Limits, carried, chain_limits, float_states, hold_degree, scan_limits
+from verify.bounds import Limits, carried, chain_limits, float_states, scan_limits
 from verify.case import Case
-from verify.checks.base import Finding, judge, worst_coefficient
-from verify.checks.scan_base import states_of
+from verify.checks.base import Finding, judge, states_of, worst_coefficient
 from verify.metrics import norm
 from verify.oracle import Oracle
 from verify.result import Result
 
 Array = np.ndarray[Any, np.dtype[Any]]
-
-
-def looks_back(method: str) -> bool:
-    """Whether a step reads samples before its own: then a state alone does not say how a run goes on."""
-    return method == "trapezoid" or (hold_degree(method) or 0) > 0
 
 
 @dataclass(frozen=True)

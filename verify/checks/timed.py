@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from verify.case import Case
-from verify.checks.base import MEANINGFUL, Check, Finding, Record, Suite, Unoffered, explore
+from verify.checks.base import MEANINGFUL, Check, Finding, Record, Suite, Unoffered, explore, states_of
 from verify.checks.long_base import judge_late, late_samples, unbounded, uneven_times
-from verify.checks.scan_base import states_of
 from verify.checks.stream_base import Run, judge_run, run_of
 from verify.defects import Defect, pick
 from verify.inputs import TimedSignal
