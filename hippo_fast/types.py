@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 Float64Array: TypeAlias = npt.NDArray[np.float64]
+BoolArray: TypeAlias = npt.NDArray[np.bool_]
 FloatArray: TypeAlias = npt.NDArray[np.floating[Any]]
 TimeLaw: TypeAlias = Literal["scale", "invariant"]
 Output: TypeAlias = Literal["states", "last"]

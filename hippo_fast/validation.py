@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from hippo_fast.types import Float64Array, FloatArray, Parameters
+from hippo_fast.types import BoolArray, Float64Array, FloatArray, Parameters
 
 
 def checked_order(order: object) -> int:
@@ -83,8 +83,8 @@ def checked_parameters(measure: str, owned: tuple[str, ...], theta: object, alph
     return found
 
 
-def checked_dt(dt: object, time_law: str, measure: str) -> float | None:
-    """Return the sample spacing: a float > 0 for an invariant law, None for a scale law."""
+def checked_dt(dt: object, time_law: str, measure: str, timed: bool) -> float | None:
+    """Return the sample spacing: a float > 0 for an invariant law without timestamps, None otherwise."""
     if time_law == "scale":
         if dt is not None:
             raise ValueError(
@@ -92,27 +92,52 @@ def checked_dt(dt: object, time_law: str, measure: str) -> float | None:
                 "accepted: None (give uneven times in timestamps)"
             )
         return None
+    if timed:
+        if dt is not None:
+            raise ValueError(f"dt is {dt!r} but timestamps say when samples come; accepted: one of the two")
+        return None
     if dt is None:
-        raise ValueError(f"dt is missing: measure {measure!r} needs the sample spacing, a finite number > 0")
+        raise ValueError(
+            f"dt is missing: measure {measure!r} needs the sample spacing, a finite number > 0, or timestamps"
+        )
     return checked_positive("dt", dt, "the sample spacing")
 
 
-def checked_timestamps(timestamps: object, length: int, first_positive: bool) -> Float64Array:
-    """Return strictly increasing, finite, nonnegative times of shape ``(L,)``, or raise."""
+def checked_timestamps(timestamps: object, shape: tuple[int, ...], first_positive: bool) -> Float64Array:
+    """Return strictly increasing, finite, nonnegative times of shape ``(L,)``, or of the samples' own ``shape``."""
     times = real_array("timestamps", timestamps)
-    if times.ndim != 1 or times.size != length:
-        raise ValueError(f"timestamps has shape {times.shape}; accepted: ({length},), one time for each sample")
+    if times.shape not in (shape, shape[-1:]):
+        own = f", or {shape}, times of its own for each stream" if len(shape) > 1 else ""
+        raise ValueError(f"timestamps has shape {times.shape}; accepted: ({shape[-1]},), one time for each sample{own}")
     times = times.astype(np.float64)
     checked_finite("timestamps", times)
-    steps = np.diff(times)
-    if steps.size and not np.all(steps > 0):
-        bad = int(np.argmax(~(steps > 0)))
+    rising = np.diff(times) > 0
+    if not rising.all():
+        *stream, bad = (int(i) for i in np.unravel_index(int(np.argmin(rising)), rising.shape))
+        where, after = (*stream, bad + 1), float(times[(*stream, bad + 1)])
         raise ValueError(
-            f"timestamps[{bad + 1}] is {times[bad + 1]!r} after {times[bad]!r}; accepted: strictly increasing times"
+            f"timestamps[{', '.join(map(str, where))}] is {after!r} after {float(times[(*stream, bad)])!r}; "
+            "accepted: strictly increasing times"
         )
-    if times[0] < 0 or (first_positive and times[0] == 0):
-        raise ValueError(f"timestamps[0] is {times[0]!r}; accepted: a time {'>' if first_positive else '>='} 0")
+    early = times[..., 0] <= 0 if first_positive else times[..., 0] < 0
+    if early.any():
+        *stream, _ = where = (*(int(i) for i in np.argwhere(early)[0]), 0)
+        raise ValueError(
+            f"timestamps[{', '.join(map(str, where))}] is {float(times[where])!r}; "
+            f"accepted: a time {'>' if first_positive else '>='} 0"
+        )
     return times
+
+
+def checked_observed(observed: object, shape: tuple[int, ...]) -> BoolArray:
+    """Return which samples are there, booleans of the samples' ``shape``, or raise."""
+    flags = np.asarray(observed)
+    if flags.dtype != np.bool_:
+        raise TypeError(f"observed has dtype {flags.dtype}; accepted: booleans, True where a sample was observed")
+    if flags.shape not in (shape, shape[-1:]):
+        own = f" or {shape}" if len(shape) > 1 else ""
+        raise ValueError(f"observed has shape {flags.shape}; accepted: ({shape[-1]},){own}, one flag for each sample")
+    return np.broadcast_to(flags, shape)
 
 
 def real_array(name: str, values: object) -> np.ndarray[Any, Any]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import ClassVar, final
 
 from hippo_fast.discretizations.base import (
     ConstantSteps,
     Discretization,
+    EvenSteps,
     PrefixSteps,
     bilinear_invariant_steps,
     bilinear_scale_steps,
@@ -25,11 +26,16 @@ class BackwardEuler(Discretization):
     first_time = 0.0
     first_time_positive = False
     starts_on_piece = False
+    implicit: ClassVar[float] = 1.0
 
     def scale_steps(self, before: Float64Array, after: Float64Array) -> PrefixSteps:
         """Return GBT(1.0) on LegS."""
-        return bilinear_scale_steps(before, after, 1.0)
+        return bilinear_scale_steps(before, after, self.implicit)
+
+    def even_steps(self, first: int, count: int) -> EvenSteps:
+        """Return GBT(1.0) on LegS, one step for each unit of time."""
+        return EvenSteps(first, count, implicit=self.implicit, explicit_at_start=False)
 
     def invariant_steps(self, operator: Operator, order: int, parameters: Parameters, dt: float) -> ConstantSteps:
         """Return GBT(1.0) on an invariant law."""
-        return bilinear_invariant_steps(operator, order, parameters, dt, 1.0)
+        return bilinear_invariant_steps(operator, order, parameters, dt, self.implicit)

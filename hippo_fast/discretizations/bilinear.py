@@ -6,11 +6,12 @@ makes it first order against the exact projection; `trapezoid` is the second ord
 
 from __future__ import annotations
 
-from typing import final
+from typing import ClassVar, final
 
 from hippo_fast.discretizations.base import (
     ConstantSteps,
     Discretization,
+    EvenSteps,
     PrefixSteps,
     bilinear_invariant_steps,
     bilinear_scale_steps,
@@ -29,11 +30,16 @@ class Bilinear(Discretization):
     first_time = 0.0
     first_time_positive = False
     starts_on_piece = False
+    implicit: ClassVar[float] = 0.5
 
     def scale_steps(self, before: Float64Array, after: Float64Array) -> PrefixSteps:
         """Return GBT(0.5) on LegS."""
-        return bilinear_scale_steps(before, after, 0.5)
+        return bilinear_scale_steps(before, after, self.implicit)
+
+    def even_steps(self, first: int, count: int) -> EvenSteps:
+        """Return GBT(0.5) on LegS, one step for each unit of time."""
+        return EvenSteps(first, count, implicit=self.implicit, explicit_at_start=False)
 
     def invariant_steps(self, operator: Operator, order: int, parameters: Parameters, dt: float) -> ConstantSteps:
         """Return GBT(0.5) on an invariant law."""
-        return bilinear_invariant_steps(operator, order, parameters, dt, 0.5)
+        return bilinear_invariant_steps(operator, order, parameters, dt, self.implicit)

@@ -5,11 +5,12 @@ On LegS it passes through 1e21 at N = 32 before it recovers, which leaves nothin
 
 from __future__ import annotations
 
-from typing import final
+from typing import ClassVar, final
 
 from hippo_fast.discretizations.base import (
     ConstantSteps,
     Discretization,
+    EvenSteps,
     PrefixSteps,
     bilinear_invariant_steps,
     bilinear_scale_steps,
@@ -28,11 +29,16 @@ class Euler(Discretization):
     first_time = 0.0
     first_time_positive = False
     starts_on_piece = False
+    implicit: ClassVar[float] = 0.0
 
     def scale_steps(self, before: Float64Array, after: Float64Array) -> PrefixSteps:
         """Return GBT(0.0) on LegS."""
-        return bilinear_scale_steps(before, after, 0.0)
+        return bilinear_scale_steps(before, after, self.implicit)
+
+    def even_steps(self, first: int, count: int) -> EvenSteps:
+        """Return GBT(0.0) on LegS, one step for each unit of time."""
+        return EvenSteps(first, count, implicit=self.implicit, explicit_at_start=False)
 
     def invariant_steps(self, operator: Operator, order: int, parameters: Parameters, dt: float) -> ConstantSteps:
         """Return GBT(0.0) on an invariant law."""
-        return bilinear_invariant_steps(operator, order, parameters, dt, 0.0)
+        return bilinear_invariant_steps(operator, order, parameters, dt, self.implicit)

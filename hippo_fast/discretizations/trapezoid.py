@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import final
 
-from hippo_fast.discretizations.base import ConstantSteps, Discretization, PrefixSteps
+from hippo_fast.discretizations.base import ConstantSteps, Discretization, EvenSteps, PrefixSteps
 from hippo_fast.operators.base import Operator
 from hippo_fast.types import Float64Array, Parameters
 
@@ -28,6 +28,10 @@ class Trapezoid(Discretization):
         """Return the trapezoid rule on LegS; ``before`` must be > 0."""
         explicit, implicit = 0.5 * (after - before) / before, 0.5 * (after - before) / after
         return PrefixSteps(total=explicit + implicit, implicit=implicit, now=implicit, before=explicit)
+
+    def even_steps(self, first: int, count: int) -> EvenSteps:
+        """Return the trapezoid rule on LegS, one step for each unit of time."""
+        return EvenSteps(first, count, implicit=0.5, explicit_at_start=True)
 
     def invariant_steps(self, operator: Operator, order: int, parameters: Parameters, dt: float) -> ConstantSteps:
         """Refuse: for an invariant law it would be `bilinear` on averaged samples."""

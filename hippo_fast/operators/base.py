@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
+from hippo_fast.structured import Structure
 from hippo_fast.types import Float64Array, Parameters, System, TimeLaw
 
 
@@ -41,6 +42,14 @@ class Operator(ABC):
     @abstractmethod
     def scale(self, order: int) -> Float64Array:
         """Return the diagonal ``T``, ``(N,)``, with ``c = T x``; the recurrences are run, or prepared, on ``x``."""
+
+    @abstractmethod
+    def structure(self, order: int, parameters: Parameters) -> Structure:
+        """Return the law in a form whose implicit steps cost ``O(N)``.
+
+        Raises:
+            NotImplementedError: the measure has a scale law.
+        """
 
     @abstractmethod
     def hold_increment(self, order: int, parameters: Parameters, dt: float) -> tuple[Float64Array, Float64Array]:

@@ -16,6 +16,7 @@ from typing import final
 import numpy as np
 
 from hippo_fast.operators.base import Operator, general_hold_increment
+from hippo_fast.structured import RotationStructure, Structure
 from hippo_fast.types import Float64Array, Parameters, System
 
 
@@ -54,6 +55,10 @@ class FouT(Operator):
     def scale(self, order: int) -> Float64Array:
         """Return ones: the basis is orthonormal."""
         return np.ones(order)
+
+    def structure(self, order: int, parameters: Parameters) -> Structure:
+        """Return FouT as turning pairs."""
+        return RotationStructure(np.ones(order), parameters.theta)
 
     def hold_increment(self, order: int, parameters: Parameters, dt: float) -> tuple[Float64Array, Float64Array]:
         """Return the hold by a matrix exponential."""

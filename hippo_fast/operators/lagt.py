@@ -19,6 +19,7 @@ from typing import final
 import numpy as np
 
 from hippo_fast.operators.base import Operator, general_hold_increment
+from hippo_fast.structured import PrefixStructure, Structure
 from hippo_fast.types import Float64Array, Parameters, System
 
 
@@ -36,8 +37,7 @@ class LagT(Operator):
         ratio = laguerre_ratios(order, parameters.alpha)
         a = -np.tril(ratio[None, :] / ratio[:, None], -1)
         a[np.arange(order), np.arange(order)] = -(1.0 + parameters.beta) / 2.0
-        level = math.sqrt(parameters.beta ** (1.0 - parameters.alpha) * _sinc(parameters.alpha))
-        return System(a, ratio * level, self.time_law)
+        return System(a, ratio * _level(parameters), self.time_law)
 
     def basis(self, order: int, points: Float64Array, parameters: Parameters) -> Float64Array:
         """Refuse: an infinite window has no fractions.
@@ -52,6 +52,19 @@ class LagT(Operator):
     def scale(self, order: int) -> Float64Array:
         """Return ones: states are run as they are."""
         return np.ones(order)
+
+    def structure(self, order: int, parameters: Parameters) -> Structure:
+        """Return LagT in ``x_n = c_n Lam_n/Lam_0``, where every weight is one.
+
+        There ``B_n`` is the level times ``Lam_n^2/Lam_0^2 = prod_{j=1..n} (j + alpha)/j``, which rises by its share
+        ``alpha/n`` from one row to the next.
+        """
+        ratio, level = laguerre_ratios(order, parameters.alpha), _level(parameters)
+        decay = np.full(order, (1.0 + parameters.beta) / 2.0)
+        rise = np.full(order, level)
+        rise[1:] = level * ratio[:-1] ** 2 * (parameters.alpha / np.arange(1, order))
+        carried = np.full(order, (parameters.beta - 1.0) / 2.0)
+        return PrefixStructure(1.0 / ratio, diagonal=decay, carried=carried, rise=rise)
 
     def hold_increment(self, order: int, parameters: Parameters, dt: float) -> tuple[Float64Array, Float64Array]:
         """Return the hold by a matrix exponential."""
@@ -74,6 +87,11 @@ def laguerre_ratios(order: int, alpha: float) -> Float64Array:
             product = context.divide(context.multiply(product, context.add(exact_alpha, Decimal(j))), Decimal(j))
             ratios[j] = float(context.sqrt(product))
     return ratios
+
+
+def _level(parameters: Parameters) -> float:
+    """Return ``B_0``."""
+    return math.sqrt(parameters.beta ** (1.0 - parameters.alpha) * _sinc(parameters.alpha))
 
 
 def _sinc(alpha: float) -> float:

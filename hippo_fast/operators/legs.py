@@ -13,6 +13,7 @@ import numpy as np
 
 from hippo_fast.legendre import legendre_scale, legendre_values
 from hippo_fast.operators.base import Operator
+from hippo_fast.structured import Structure
 from hippo_fast.types import Float64Array, Parameters, System
 
 
@@ -39,6 +40,10 @@ class LegS(Operator):
     def scale(self, order: int) -> Float64Array:
         """Return ``s_n``: in ``x_n = c_n/s_n`` the system has integer entries."""
         return legendre_scale(order)
+
+    def structure(self, order: int, parameters: Parameters) -> Structure:
+        """Refuse: a step of LegS depends on two times, see `discretizations.base.PrefixSteps`."""
+        raise NotImplementedError("legs has a scale law: its steps depend on times, not on a gap")
 
     def hold_increment(self, order: int, parameters: Parameters, dt: float) -> tuple[Float64Array, Float64Array]:
         """Refuse: the propagator of LegS is a power of the ratio of two times, see `legendre.stretch_increments`."""

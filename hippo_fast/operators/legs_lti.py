@@ -14,6 +14,7 @@ import numpy as np
 
 from hippo_fast.legendre import legendre_scale, legendre_values, stretch_increments
 from hippo_fast.operators.base import Operator
+from hippo_fast.structured import PrefixStructure, Structure
 from hippo_fast.types import Float64Array, Parameters, System
 
 
@@ -48,6 +49,11 @@ class LegSInvariant(Operator):
     def scale(self, order: int) -> Float64Array:
         """Return ones: states are run in the orthonormal basis."""
         return np.ones(order)
+
+    def structure(self, order: int, parameters: Parameters) -> Structure:
+        """Return LegS in ``x_n = c_n/s_n``: integers."""
+        n = np.arange(order, dtype=np.float64)
+        return PrefixStructure(legendre_scale(order), diagonal=n + 1.0, carried=-n, rise=np.eye(1, order)[0])
 
     def hold_increment(self, order: int, parameters: Parameters, dt: float) -> tuple[Float64Array, Float64Array]:
         """Return the hold from ``exp(dt A) = (e^dt)^A``, a stretch by ``e^-dt``; its gain uses ``A^-1 B = -e_0``."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from hippo_fast.legendre import legendre_scale, legendre_values
 from hippo_fast.operators.base import Operator, general_hold_increment
+from hippo_fast.structured import Structure, TridiagonalStructure
 from hippo_fast.types import Float64Array, Parameters, System
 
 
@@ -42,6 +43,10 @@ class LegT(Operator):
     def scale(self, order: int) -> Float64Array:
         """Return ones: the basis is orthonormal."""
         return np.ones(order)
+
+    def structure(self, order: int, parameters: Parameters) -> Structure:
+        """Return LegT in ``x_n = c_n/s_n``, where it is tridiagonal."""
+        return TridiagonalStructure(legendre_scale(order), parameters.theta)
 
     def hold_increment(self, order: int, parameters: Parameters, dt: float) -> tuple[Float64Array, Float64Array]:
         """Return the hold by a matrix exponential."""

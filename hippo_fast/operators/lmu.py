@@ -13,6 +13,7 @@ import numpy as np
 
 from hippo_fast.legendre import legendre_scale, legendre_values
 from hippo_fast.operators.base import Operator, general_hold_increment, unscaled
+from hippo_fast.structured import Structure, TridiagonalStructure
 from hippo_fast.types import Float64Array, Parameters, System
 
 
@@ -41,6 +42,10 @@ class LMU(Operator):
     def scale(self, order: int) -> Float64Array:
         """Return ``s_n (-1)^n``: divided by it, the state is that of LegT, in an orthonormal basis."""
         return legendre_scale(order) * np.where(np.arange(order) % 2 == 0, 1.0, -1.0)
+
+    def structure(self, order: int, parameters: Parameters) -> Structure:
+        """Return LMU in the state of LegT over ``s_n``, where it is tridiagonal."""
+        return TridiagonalStructure(self.scale(order) * legendre_scale(order), parameters.theta)
 
     def hold_increment(self, order: int, parameters: Parameters, dt: float) -> tuple[Float64Array, Float64Array]:
         """Return the hold by a matrix exponential taken in the orthonormal basis."""
