@@ -66,8 +66,19 @@ class Backend(ABC):
         """
 
     @abstractmethod
-    def run(self, recurrence: Recurrence, samples: Any, times: Float64Array | None, output: Output) -> Any:
-        """Return the states ``(..., L, N)``, or the last one ``(..., N)``, for samples that `read` returned."""
+    def run(
+        self, recurrence: Recurrence, samples: Any, times: Float64Array | None, output: Output, out: Any = None
+    ) -> Any:
+        """Return the states ``(..., L, N)``, or the last one ``(..., N)``, for samples that `read` returned.
+
+        Args:
+            recurrence: what to run.
+            samples: ``(..., L)``.
+            times: ``(L,)``, or ``(S, L)`` for S streams in all, then all first times are 0 or none is; None for the
+                default times.
+            output: which states.
+            out: an array of the result's shape, dtype and device to write into and return, or None.
+        """
 
     @abstractmethod
     def synchronize(self) -> None:

@@ -2,7 +2,8 @@
 
 States of a batch are run as ``(S, N)``, S streams. The ``O(N)`` recurrence of LegS needs, for row n of step k, only row
 n - 1 of step k and row n of step k - 1. So a front holds row n of step f - n for every n at once, and one stream
-keeps vectors of length N busy: L + N - 2 fronts replace L N scalar updates.
+keeps vectors of length N busy: L + N - 2 fronts replace L N scalar updates. Invariant laws run as matrix products, see
+`hippo_fast.chunks`.
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ from typing import Any, final
 
 import numpy as np
 
+from hippo_fast import chunks
 from hippo_fast.backends.base import Backend
-from hippo_fast.discretizations.base import ConstantSteps, PrefixSteps, Steps, StretchSteps
+from hippo_fast.discretizations.base import ConstantSteps, EvenSteps, GapSteps, PrefixSteps, Steps, StretchSteps
+from hippo_fast.gaps import advance_gaps
+from hippo_fast.holds import WORTHWHILE, held_projection
 from hippo_fast.legendre import linear_piece_weights, stretch_increments
 from hippo_fast.recurrence import Recurrence
 from hippo_fast.types import Float64Array, FloatArray, Output
@@ -38,33 +42,53 @@ class NumpyBackend(Backend):
         checked_shape("samples", array.shape)
         wanted = numpy_dtype(dtype, array.dtype)
         checked_finite("samples", array if array.dtype.kind == "f" else array.astype(wanted))
+        if array.dtype == wanted:
+            return array
         with np.errstate(over="ignore"):
             cast = array.astype(wanted)
         checked_finite("samples", cast)
         return cast
 
     def run(
-        self, recurrence: Recurrence, samples: FloatArray, times: Float64Array | None, output: Output
+        self,
+        recurrence: Recurrence,
+        samples: FloatArray,
+        times: Float64Array | None,
+        output: Output,
+        out: FloatArray | None = None,
     ) -> FloatArray:
         """Return the states, see `Backend.run`; ``output="last"`` needs ``O(N)`` numbers for each stream."""
         length, order = samples.shape[-1], recurrence.order
         streams = samples.reshape(-1, length)
-        first_time = 0.0 if times is None else float(times[0])
+        first_time = recurrence.discretization.first_time if times is None else float(times.flat[0])
         start = start_states(recurrence, streams, first_time)
         count = len(start)
         state = start[-1] if start else np.zeros((len(streams), order), streams.dtype)
-        states = np.empty((len(streams), length, order), streams.dtype) if output == "states" else None
-        if states is not None:
+        states: FloatArray | None = None
+        if output == "states":
+            whole = (
+                np.empty((*samples.shape, order), streams.dtype) if out is None or not out.flags.c_contiguous else out
+            )
+            states = whole.reshape(-1, length, order)
             for index, known in enumerate(start):
                 states[:, index] = known
         if count < length:
-            steps = recurrence.steps(None if times is None else times[count - 1 :])
-            before = streams[:, count - 1] if count else np.zeros(len(streams), streams.dtype)
-            state = advance(steps, state, streams[:, count:], before, states=states, first=count)
+            steps = recurrence.steps_of_samples(count, length, times)
+            if isinstance(steps, StretchSteps) and output == "last" and length >= WORTHWHILE:
+                at = recurrence.times(0, length) if times is None else times
+                state = held_projection(streams, at, order, linear=steps.linear)
+            else:
+                before = streams[:, count - 1] if count else np.zeros(len(streams), streams.dtype)
+                state = advance(steps, state, streams[:, count:], before, states=states, first=count)
         result = state if states is None else states
         if recurrence.is_scale_law:
             result *= recurrence.output_scale.astype(streams.dtype)
-        return result.reshape(*samples.shape[:-1], *result.shape[1:])
+        result = result.reshape(*samples.shape[:-1], *result.shape[1:])
+        if out is None:
+            return result
+        if not np.may_share_memory(out, result):
+            out[...] = result
+        return out
 
     def synchronize(self) -> None:
         """Return at once: numpy computes before it returns."""
@@ -116,7 +140,8 @@ def advance(
     """Run K steps.
 
     Args:
-        steps: K steps, or the step of an invariant law.
+        steps: K steps, or the step of an invariant law; arrays in it are ``(K,)``, or ``(S, K)`` where each stream has
+            times of its own.
         state: running state ``(S, N)`` before the first step; it is not changed.
         samples: ``(S, K)``.
         before: ``(S,)``, the sample before the first of them.
@@ -126,27 +151,32 @@ def advance(
     Returns:
         The running state ``(S, N)`` after the last step.
     """
+    if isinstance(steps, GapSteps):
+        return advance_gaps(steps, state, samples, states, first)
     if isinstance(steps, ConstantSteps):
-        return _advance_constant(steps, state, samples, states, first)
+        if states is None:
+            return chunks.last_state(steps, state, samples)
+        return chunks.all_states(steps, state, samples, states, first)
     if isinstance(steps, StretchSteps):
-        return _advance_stretch(steps, state, samples, before, states=states, first=first)
-    if states is None and len(state) == 1 and len(steps) <= _FEW_STEPS and state.dtype == np.float64:
+        if steps.gap.ndim == 1:
+            return _advance_stretch(steps, state, samples, before, states=states, first=first)
+        found = np.empty_like(state)
+        for row in range(len(state)):
+            part = slice(row, row + 1)
+            found[part] = _advance_stretch(
+                StretchSteps(steps.ratio[row], steps.gap[row], steps.linear),
+                state[part],
+                samples[part],
+                before[part],
+                states=None if states is None else states[part],
+                first=first,
+            )
+        return found
+    if isinstance(steps, EvenSteps):
+        steps = steps.prefix()
+    if states is None and len(state) == 1 and samples.shape[1] <= _FEW_STEPS and state.dtype == np.float64:
         return _advance_prefix_by_row(steps, state, samples, before)
     return _advance_prefix(steps, state, samples, before, states=states, first=first)
-
-
-def _advance_constant(
-    steps: ConstantSteps, state: FloatArray, samples: FloatArray, states: FloatArray | None, first: int
-) -> FloatArray:
-    increment = np.ascontiguousarray(steps.increment.T.astype(state.dtype))
-    gain = steps.gain.astype(state.dtype)
-    for j in range(samples.shape[1]):
-        change = state @ increment
-        change += samples[:, j, None] * gain
-        state = state + change
-        if states is not None:
-            states[:, first + j] = state
-    return state
 
 
 def _advance_stretch(
@@ -160,7 +190,7 @@ def _advance_stretch(
 ) -> FloatArray:
     order, dtype = state.shape[1], state.dtype
     chunk = max(1, _STRETCH_NUMBERS // order**2)
-    for begin in range(0, len(steps), chunk):
+    for begin in range(0, samples.shape[1], chunk):
         ratio, gap = steps.ratio[begin : begin + chunk], steps.gap[begin : begin + chunk]
         matrices = stretch_increments(ratio, gap, order)
         pieces = linear_piece_weights(ratio, gap, order).astype(dtype) if steps.linear else None
@@ -188,7 +218,8 @@ def _advance_prefix_by_row(
     """Run one float64 stream row by row: the operations of the fronts, in the same order, on Python numbers."""
     row: list[float] = state[0].tolist()
     inputs = _prefix_inputs(steps, samples, before)[0].tolist()
-    for total, implicit, start in zip(steps.total.tolist(), steps.implicit.tolist(), inputs, strict=True):
+    totals, implicits = steps.total.ravel().tolist(), steps.implicit.ravel().tolist()
+    for total, implicit, start in zip(totals, implicits, inputs, strict=True):
         running = start
         for n, x in enumerate(row):
             held = total * x
@@ -220,24 +251,24 @@ def _advance_prefix(
 
     Steps are padded with zeros at both ends. There a lane's change is zero, so it waits, or keeps its final value.
     """
-    (streams, order), dtype, count = state.shape, state.dtype, len(steps)
-    pad = np.zeros(order - 1)
-    total = np.concatenate([pad, steps.total, pad]).astype(dtype)
-    implicit = np.concatenate([pad, steps.implicit, pad]).astype(dtype)
+    (streams, order), dtype, count = state.shape, state.dtype, samples.shape[1]
+    pad = np.zeros((*steps.total.shape[:-1], order - 1))
+    total = np.concatenate([pad, steps.total, pad], axis=-1).astype(dtype)
+    implicit = np.concatenate([pad, steps.implicit, pad], axis=-1).astype(dtype)
     inputs = np.zeros((streams, count + order), dtype)
     inputs[:, :count] = _prefix_inputs(steps, samples, before)
     rows = np.arange(order, 0, -1).astype(dtype)  # n + 1
     weights = 2 * rows - 1
     x = state[:, ::-1].copy()  # written into below; at order 1 the view alone would be the caller's state
     flat = None if states is None else states.reshape(streams, -1)
-    running = np.zeros(
-        (streams, order + 1), dtype
-    )  # lane r in column r + 1; what leaves the last row falls in column 0
+    # Lane r is in column r + 1; what leaves the last row falls in column 0.
+    running = np.zeros((streams, order + 1), dtype)
     running[:, order] = inputs[:, 0]
     entering, leaving = running[:, 1:], running[:, :-1]
-    held, change, scratch, divisor = np.empty_like(x), np.empty_like(x), np.empty_like(x), np.empty_like(rows)
+    held, change, scratch = np.empty_like(x), np.empty_like(x), np.empty_like(x)
+    divisor = np.empty((*pad.shape[:-1], order), dtype)
     for front in range(count + order - 1):
-        now_total, now_implicit = total[front : front + order], implicit[front : front + order]
+        now_total, now_implicit = total[..., front : front + order], implicit[..., front : front + order]
         np.multiply(now_total, x, out=held)
         np.multiply(rows, held, out=change)
         np.subtract(entering, change, out=change)
