@@ -19,6 +19,16 @@ BACKENDS: dict[str, Capabilities] = {
         differentiable=False,
         devices=("cpu",),
     ),
+    "numba": Capabilities(
+        key="numba",
+        module="hippo_fast.backends.numba_backend",
+        requires="numba",
+        measures=tuple(OPERATORS),
+        methods={measure: methods_of(measure) for measure in OPERATORS},
+        dtypes=("float32", "float64"),
+        differentiable=False,
+        devices=("cpu",),
+    ),
     "torch": Capabilities(
         key="torch",
         module="hippo_fast.backends.torch_backend",

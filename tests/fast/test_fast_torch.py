@@ -44,7 +44,9 @@ def test_torch_equals_numpy(measure, method, dtype):
     bound = agreement(measure, method, float(np.finfo(dtype).eps), expected)
     assert np.abs(states.numpy() - expected).max() <= bound
     last = hippo_fast.scan(tensor, measure, ORDER, method=method, dt=spacing(measure), output="last")
-    assert torch.equal(last, states[..., -1, :])
+    # Steps are joined into matrix products, or streams into vectors, where no other state is wanted.
+    assert last.shape == (2, 3, ORDER)
+    assert np.abs(last.numpy() - expected[..., -1, :]).max() <= bound
 
 
 @pytest.mark.parametrize(("measure", "method"), PAIRS)

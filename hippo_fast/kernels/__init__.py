@@ -1,0 +1,1 @@
+"""Compiled kernels: numba for the processor, triton for a device. Imported by the backends that run them, when used."""
