@@ -11,6 +11,8 @@ ADAPTERS: dict[str, Adapter] = {
     adapter.key: adapter
     for adapter in (
         Own("numpy"),
+        Own("numba"),
+        Own("numba", "last"),
         Own("torch"),
         S5("whole"),
         S5("dplr"),

@@ -27,12 +27,13 @@ class Own(Adapter):
     measures = {measure: {} for measure in MEASURES}  # noqa: RUF012 -- read only
     methods = METHODS
 
-    def __init__(self, backend: str) -> None:
+    def __init__(self, backend: str, output: str = "states") -> None:
         self.backend = backend
-        self.key = f"hippo-fast-{backend}"
-        self.summary = f"hippo_fast.scan on {backend}"
+        self.output = output
+        self.key = f"hippo-fast-{backend}" if output == "states" else f"hippo-fast-{backend}-{output}"
+        self.summary = f"hippo_fast.scan on {backend}" + (", the last state alone" if output == "last" else "")
         # Operators, single updates and read-outs are numpy whatever runs the scan; gradients are torch's.
-        own = ("matrices", "step", "reconstruct") if backend == "numpy" else ("gradient",)
+        own = {"numpy": ("matrices", "step", "reconstruct"), "torch": ("gradient",)}.get(backend, ())
         self.levels = (*own, "scan", "timed_scan", "batch_scan")
         if backend == "torch" and ACCELERATOR.exists():
             self.devices = ("cpu", "cuda")
@@ -53,13 +54,16 @@ class Own(Adapter):
 
     def bind(self, case: Case) -> Any:
         """The calls of one case."""
-        return _Numpy(case) if self.backend == "numpy" else _Torch(case)
+        return _Torch(case) if self.backend == "torch" else _Numpy(case, self.backend, self.output)
 
 
 class _Numpy:
-    def __init__(self, case: Case) -> None:
+    """The backends that run on numpy arrays."""
+
+    def __init__(self, case: Case, backend: str, output: str) -> None:
         self._case = case
-        self._arguments: dict[str, Any] = {"method": case.method, "dt": case.dt, **case.float_parameters}
+        self._run: dict[str, Any] = {"method": case.method, "backend": backend, "output": output}
+        self._arguments = {**self._run, "dt": case.dt, **case.float_parameters}
 
     def matrices(self, order: int) -> tuple[Any, Any]:
         import hippo_fast  # noqa: PLC0415 -- listing adapters must not import them
@@ -75,12 +79,12 @@ class _Numpy:
     def scan(self, samples: Any, order: int) -> Any:
         import hippo_fast  # noqa: PLC0415
 
-        return hippo_fast.scan(samples, self._case.measure, order, backend="numpy", **self._arguments)
+        return hippo_fast.scan(samples, self._case.measure, order, **self._arguments)
 
     def timed_scan(self, samples: Any, timestamps: Any, order: int) -> Any:
         import hippo_fast  # noqa: PLC0415
 
-        return hippo_fast.scan(samples, "legs", order, method=self._case.method, timestamps=timestamps, backend="numpy")
+        return hippo_fast.scan(samples, "legs", order, timestamps=timestamps, **self._run)
 
     batch_scan = scan  # leading axes are streams
 
