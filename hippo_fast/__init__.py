@@ -1,4 +1,4 @@
-"""HiPPO memories, fast: online and offline, on numpy and torch.
+"""HiPPO memories, fast: online and offline, on numpy, numba and torch.
 
 The signed form is used throughout: an invariant law is ``dc/dt = A c + B f``, LegS is ``dc/dt = (A c + B f)/t``; the
 order is the last axis of every state. Importing this package imports numpy and nothing heavier.
