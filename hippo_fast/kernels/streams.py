@@ -99,13 +99,13 @@ def adjoint(
     def run(streams: slice) -> None:
         part, written = costate[streams], backwards[streams]
         earlier = np.empty(len(part), part.dtype)
-        room: FloatArray | None = None
+        top: FloatArray | None = None
         where: tuple[int, ...] = (0, 0, 0)
         if received is not None:
             read = received[streams]
-            room, where = plan.rows_of(1, STEPS, plan.width)[0], (read.ctypes.data, *read.strides[:2])
-        given = (written.ctypes.data, *written.strides, earlier, room, where, weights)
-        run_backward(*plan.arguments(streams, part), *given)
+            top, where = _aligned((plan.width, plan.width), part.dtype), (read.ctypes.data, *read.strides[:2])
+        given = (written.ctypes.data, *written.strides, earlier, top, where, weights)
+        run_backward(*plan.arguments(streams, part, receives=received is not None), *given)
         before[streams] = earlier
 
     run_in_threads(run, plan.parts(*gradients.shape))
@@ -162,15 +162,18 @@ class _Plan:
         each = -(-blocks // threads) * self.width
         return [slice(begin, min(begin + each, streams)) for begin in range(0, streams, each)]
 
-    def arguments(self, streams: slice, states: FloatArray) -> tuple[Any, ...]:
-        """Return the arguments of `run_forward` up to ``before``, for some streams and their states."""
-        table = (self.rows + 1, 2, STEPS)
+    def arguments(self, streams: slice, states: FloatArray, *, receives: bool = False) -> tuple[Any, ...]:
+        """Return the arguments of `run_forward` up to ``before``, for some streams and their states.
+
+        Where every step ``receives``, the tables hold step after step, since a pass over the rows is one step.
+        """
+        table = (STEPS, 2, self.rows + 1) if receives else (self.rows + 1, 2, STEPS)
         fitting = _TABLE_BYTES // (math.prod(table) * self.dtype.itemsize)
         sweeps = max(1, min(fitting, _CHUNK_SWEEPS, -(-self.steps[0].shape[1] // STEPS)))
         tables = None
         if len(self.steps[0]) == 1:
             tables = _aligned((sweeps, *table), self.dtype)
-            tables[:, 0] = 0  # going backwards row 0 gets no alpha
+            (tables[..., 0] if receives else tables[:, 0])[...] = 0  # going backwards row 0 gets no alpha
         n = np.arange(self.order, dtype=np.float64)
         factors = np.zeros((self.rows, 3), self.dtype)
         inside = factors[::-1] if self.backward else factors

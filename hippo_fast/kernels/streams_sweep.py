@@ -3,13 +3,15 @@
 A block holds one vector of streams, ``(rows, width)``. A sweep takes it through `STEPS` steps in one pass over its
 rows. Step s lags step s - 1 by one row, so what one step writes is what the next reads, and stays in registers: each
 state is loaded and stored once a sweep. Steps that are through with one sweep are in the next at once. Here rows and
-steps come in the order of the sweep; going backwards both descend.
+steps come in the order of the sweep; going backwards both descend. Where every step receives something from memory,
+that reading takes longest, and a pass over the rows is one step, see `_make_reception`.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
+import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 
@@ -20,6 +22,9 @@ STEPS: Final = 8 if vector_bytes() == 64 else 4
 
 UNROLLED: Final = 2
 """Rows in one turn of a sweep's loop, so that registers swap their roles without moves."""
+
+AHEAD: Final = 2048
+"""Bytes of a stream between what is received and what is fetched meanwhile: whole steps, at least one."""
 
 
 def padded_rows(order: int) -> int:
@@ -63,8 +68,8 @@ def _coefficients(v: Vectors, factors: Any, row: Any, total: Any, implicit: Any)
     return alpha, b.fneg(b.fmul(b.fmul(up, total), inverse))
 
 
-def _make_sweeps(backward: bool, own: bool, receives: bool) -> Any:
-    """Return the intrinsic ``(block, steps, factors, carry, received, rows, sweeps)`` of one kind of sweeps.
+def _make_sweeps(backward: bool, own: bool) -> Any:
+    """Return the intrinsic ``(block, steps, factors, carry, rows, sweeps)`` of one kind of sweeps.
 
     ``carry`` ``(sweeps, STEPS, width)`` holds ``D_{-1}`` of each step, and going backwards receives ``E_0``.
 
@@ -73,19 +78,16 @@ def _make_sweeps(backward: bool, own: bool, receives: bool) -> Any:
         own: each stream has its own steps, and ``steps`` is a pace ``(sweeps, STEPS, 2, width)`` of `total` and
             `implicit`, from which and from ``factors`` the coefficients are computed; else it is a table of them,
             ``(sweeps, rows + 1, 2, STEPS)``.
-        receives: ``received`` ``(rows, STEPS, width)`` is added to what enters each step of the one sweep.
     """
 
     @intrinsic
-    def sweeps(
-        _typing: Any, block: Any, steps: Any, factors: Any, carry: Any, received: Any, rows: Any, count: Any
-    ) -> Any:
+    def sweeps(_typing: Any, block: Any, steps: Any, factors: Any, carry: Any, rows: Any, count: Any) -> Any:
         def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-            given = [data_pointer(context, builder, signature.args[i], values[i]) for i in range(5)] + list(values[5:])
-            _emit_sweeps(Vectors.of(builder, block.dtype), *given, backward=backward, own=own, receives=receives)
+            given = [data_pointer(context, builder, signature.args[i], values[i]) for i in range(4)] + list(values[4:])
+            _emit_sweeps(Vectors.of(builder, block.dtype), *given, backward=backward, own=own)
             return context.get_dummy_value()
 
-        return types.void(block, steps, factors, carry, received, rows, count), emit
+        return types.void(block, steps, factors, carry, rows, count), emit
 
     return sweeps
 
@@ -106,13 +108,11 @@ def _emit_sweeps(
     steps: Any,
     factors: Any,
     carry: Any,
-    received: Any,
     rows: Any,
     count: Any,
     *,
     backward: bool,
     own: bool,
-    receives: bool,
 ) -> None:
     b = v.builder
     element = _backward if backward else _forward
@@ -141,11 +141,7 @@ def _emit_sweeps(
         return alpha, minus_beta
 
     def entering(place: _Place) -> Any:
-        x = b.load(written[place.step - 1]) if place.step else v.load(block, b.mul(place.row, _integer(v.width)))
-        if not receives:
-            return x
-        at = b.add(b.mul(place.row, _integer(STEPS)), _integer(place.step))
-        return b.fadd(x, v.load(received, b.mul(at, _integer(v.width))))
+        return b.load(written[place.step - 1]) if place.step else v.load(block, b.mul(place.row, _integer(v.width)))
 
     def carried(place: _Place) -> tuple[Any, Any]:
         if place.first:
@@ -188,6 +184,28 @@ def _emit_sweeps(
                 turn(opening(following, t) + closing(sweep, t))
     for t in range(STEPS - 1):
         turn(closing(b.sub(count, _integer(1)), t))
+
+
+@intrinsic
+def _write_table_of_steps(_typing: Any, table: Any, factors: Any, pace: Any, rows: Any) -> Any:
+    """Fill ``table`` ``(STEPS, 2, rows + 1)`` as `_write_table`, going backwards: ``alpha`` one row further."""
+
+    def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        v, b = Vectors.of(builder, table.dtype, STEPS), builder
+        out, given, steps = (data_pointer(context, builder, signature.args[i], values[i]) for i in range(3))
+        total, implicit = v.load(steps), v.load(steps, STEPS)
+        rows, square, one = values[3], _integer(STEPS), _integer(1)
+        last, length = b.sub(rows, square), b.add(rows, one)
+        with cgutils.for_range(b, b.sdiv(b.add(rows, _integer(STEPS - 1)), square)) as loop:
+            begin = b.mul(loop.index, square)
+            begin = b.select(b.icmp_signed("<", begin, last), begin, last)
+            found = [_coefficients(v, given, b.add(begin, _integer(i)), total, implicit) for i in range(STEPS)]
+            for i, columns in enumerate(map(v.transpose, map(list, zip(*found, strict=True)))):
+                for s, column in enumerate(columns):
+                    v.store(column, out, b.add(b.mul(length, _integer(2 * s + i)), b.add(begin, _integer(1 - i))))
+        return context.get_dummy_value()
+
+    return types.void(table, factors, pace, rows), emit
 
 
 @intrinsic
@@ -234,22 +252,19 @@ def _write(_typing: Any, value: Any, address: Any) -> Any:
     return types.void(value, address), emit
 
 
-def _transposed(v: Vectors, vectors: list[Any]) -> list[Any]:
-    """Return the columns of ``width`` vectors: for each bit of a lane, pairs of vectors exchange half their lanes."""
-    found, bit = list(vectors), 1
-    while bit < v.width:
-        lanes = range(v.width)
-        low = [lane if not lane & bit else v.width + lane - bit for lane in lanes]
-        high = [lane + bit if not lane & bit else v.width + lane for lane in lanes]
-        for i in lanes:
-            if not i & bit:
-                pair = found[i], found[i + bit]
-                found[i], found[i + bit] = (
-                    v.builder.shuffle_vector(*pair, ir.Constant(ir.VectorType(ir.IntType(32), v.width), mask))
-                    for mask in (low, high)
-                )
-        bit *= 2
-    return found
+def _prefetch(v: Vectors, address: Any) -> None:
+    """Start to fetch the cache line at an address, from anywhere, into the second cache (locality 2 of LLVM's 0..3)."""
+    number, pointer = ir.IntType(32), ir.IntType(8).as_pointer()
+    signature = ir.FunctionType(ir.VoidType(), [pointer, number, number, number])
+    fetch = v.builder.module.declare_intrinsic("llvm.prefetch", [pointer], signature)
+    v.builder.call(fetch, [v.builder.inttoptr(address, pointer), number(0), number(2), number(1)])
+
+
+def _addresses(v: Vectors, address: Any, stride: Any, last: Any) -> list[Any]:
+    """Return the addresses of ``width`` vectors, ``stride`` bytes apart; those past ``last`` repeat it."""
+    steps = [_integer(i) for i in range(v.width)]
+    steps = [v.builder.select(v.builder.icmp_signed("<", i, last), i, last) for i in steps]
+    return [v.builder.add(address, v.builder.mul(stride, i)) for i in steps]
 
 
 def _make_transposition(operation: str, entering: bool) -> Any:
@@ -276,16 +291,13 @@ def _make_transposition(operation: str, entering: bool) -> Any:
             factor = v.load(data_pointer(context, builder, signature.args[0], values[0]), values[1])
 
             def places(address: Any, stride: Any, last: Any) -> list[Any]:
-                steps = [_integer(i) for i in range(v.width)]
-                steps = [builder.select(builder.icmp_signed("<", i, last), i, last) for i in steps]
-                ats = [builder.add(address, builder.mul(stride, i)) for i in steps]
-                return [_pointer_to(builder, factors.dtype, at) for at in ats]
+                return [_pointer_to(builder, factors.dtype, at) for at in _addresses(v, address, stride, last)]
 
             def weighted(vectors: list[Any], ours: bool) -> list[Any]:
                 return [getattr(builder, operation)(a, factor) for a in vectors] if ours else vectors
 
             read = [v.load(place) for place in places(values[2], values[3], values[4])]
-            columns = weighted(_transposed(v, weighted(read, entering)), not entering)
+            columns = weighted(v.transpose(weighted(read, entering)), not entering)
             for column, place in zip(columns, places(values[5], values[6], _integer(v.width)), strict=True):
                 v.store(column, place)
             return context.get_dummy_value()
@@ -300,12 +312,134 @@ _transpose_and_multiply = _make_transposition("fmul", entering=False)
 _transpose_and_divide = _make_transposition("fdiv", entering=False)
 
 
+def _make_reception(own: bool) -> Any:
+    """Return the intrinsic that takes a block through one step backwards, adding what the step receives on its way.
+
+    Reading what is received takes longer than the rest: nothing is gained from several steps at once, and much from
+    reading each stream downwards without a break, which the processor's own prefetching follows. Squares of ``width``
+    rows are transposed in registers.
+
+    Args of the intrinsic:
+        block: ``(rows, width)``.
+        steps: ``(steps, 2, rows + 1)``, alpha and minus beta; or where each stream has its ``own``, the pace.
+        factors: see `_coefficients`.
+        carry: ``(steps, width)``, receives ``E_0``.
+        top: ``(width, width)``, what the rows past the last square receive, the highest row first.
+        weights: ``(N,)``.
+        rows: of the block.
+        step: index in ``steps`` and ``carry``.
+        order: ``N``.
+        source: address of what row 0 of the block's first stream receives.
+        stride: from one stream to the next, in bytes.
+        last: lanes past it repeat it.
+        ahead: distance to what is fetched meanwhile, in bytes.
+    """
+
+    @intrinsic
+    def receive(
+        _typing: Any,
+        block: Any,
+        steps: Any,
+        factors: Any,
+        carry: Any,
+        top: Any,
+        weights: Any,
+        rows: Any,
+        step: Any,
+        order: Any,
+        source: Any,
+        stride: Any,
+        last: Any,
+        ahead: Any,
+    ) -> Any:
+        def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            given = [data_pointer(context, builder, signature.args[i], values[i]) for i in range(6)] + list(values[6:])
+            _emit_reception(Vectors.of(builder, block.dtype), block.dtype, *given, own=own)
+            return context.get_dummy_value()
+
+        signature = (block, steps, factors, carry, top, weights, rows, step, order, source, stride, last, ahead)
+        return types.void(*signature), emit
+
+    return receive
+
+
+def _emit_reception(
+    v: Vectors,
+    float_type: Any,
+    block: Any,
+    steps: Any,
+    factors: Any,
+    carry: Any,
+    top: Any,
+    weights: Any,
+    rows: Any,
+    step: Any,
+    order: Any,
+    source: Any,
+    stride: Any,
+    last: Any,
+    ahead: Any,
+    *,
+    own: bool,
+) -> None:
+    b, width, size = v.builder, _integer(v.width), _integer(vector_bytes() // v.width)
+    with b.goto_entry_block():
+        change, above, alpha_before = (b.alloca(v.type) for _ in range(3))
+    for slot in (change, above, alpha_before):
+        b.store(v.zero, slot)
+    if own:
+        pair = b.mul(step, _integer(2 * v.width))
+        total, implicit = v.load(steps, pair), v.load(steps, b.add(pair, width))
+
+    def coefficients(row: Any) -> tuple[Any, Any]:
+        if own:
+            alpha, minus_beta = _coefficients(v, factors, row, total, implicit)
+            used = b.load(alpha_before)
+            b.store(alpha, alpha_before)
+            return used, minus_beta
+        length = b.add(rows, _integer(1))
+        at = b.add(b.mul(step, b.mul(length, _integer(2))), row)
+        return v.splat(v.load_one(steps, at)), v.splat(v.load_one(steps, b.add(at, length)))
+
+    def take(row: Any, received: Any, beside: Any) -> None:
+        at = b.mul(row, width)
+        x = b.fadd(v.load(block, at), received)
+        alpha, minus_beta = coefficients(row)
+        y, d, w = _backward(v, [x], [b.load(change)], [beside], [alpha], [minus_beta])
+        for value, slot in ((d[0], change), (w[0], above)):
+            b.store(value, slot)
+        v.store(y[0], block, at)
+
+    final = b.sub(rows, _integer(1))
+
+    def beside(row: Any) -> Any:
+        return b.select(b.icmp_signed("==", row, final), v.zero, b.load(above))
+
+    past, first = b.srem(order, width), b.sub(rows, order)
+    with cgutils.for_range(b, past) as loop:
+        row = b.add(first, loop.index)
+        take(row, v.load(top, b.mul(loop.index, width)), beside(row))
+    streams = _addresses(v, source, stride, last)
+    with cgutils.for_range(b, b.sdiv(order, width)) as loop:
+        done = b.add(past, b.mul(loop.index, width))
+        n = b.sub(b.sub(order, done), width)
+        weight, offset = v.load(weights, n), b.mul(n, size)
+        read = [v.load(_pointer_to(b, float_type, b.add(address, offset))) for address in streams]
+        for address in streams:
+            _prefetch(v, b.add(address, b.add(offset, ahead)))
+        square = v.transpose([b.fmul(a, weight) for a in read])
+        for i, received in enumerate(reversed(square)):
+            row = b.add(b.add(first, done), _integer(i))
+            take(row, received, beside(row) if i == v.width - 1 else b.load(above))
+    v.store(b.load(change), carry, b.mul(step, width))
+
+
 @jit
 def _pack(block: Any, states: int, stream_stride: int, streams: int, factors: Any, start: int, direction: int) -> None:
     """Fill the rows ``start + direction n`` of a block with ``factors[n] states[stream, n]``.
 
     Args:
-        block: ``(rows, width)``, or ``(rows, STEPS, width)`` less one step.
+        block: ``(rows, width)``.
         states: address of the first of the block's streams.
         stream_stride: in bytes; a stream's rows are contiguous.
         streams: how many are left, >= 1; lanes past the last repeat it.
@@ -349,16 +483,18 @@ def _unpack(
             _write(value / factors[n] if divide else value * factors[n], target + n * size)
 
 
-_forward_shared = _make_sweeps(backward=False, own=False, receives=False)
-_forward_own = _make_sweeps(backward=False, own=True, receives=False)
-_backward_shared = _make_sweeps(backward=True, own=False, receives=False)
-_backward_own = _make_sweeps(backward=True, own=True, receives=False)
-_backward_shared_receiving = _make_sweeps(backward=True, own=False, receives=True)
-_backward_own_receiving = _make_sweeps(backward=True, own=True, receives=True)
+_forward_shared = _make_sweeps(backward=False, own=False)
+_forward_own = _make_sweeps(backward=False, own=True)
+_backward_shared = _make_sweeps(backward=True, own=False)
+_backward_own = _make_sweeps(backward=True, own=True)
+_receive_shared = _make_reception(own=False)
+_receive_own = _make_reception(own=True)
 
 
 @jit
-def _write_tables(tables: Any, factors: Any, pace: Any, total: Any, implicit: Any, first: int, shift: int) -> None:
+def _write_tables(
+    tables: Any, factors: Any, pace: Any, total: Any, implicit: Any, first: int, shift: int, receives: bool
+) -> None:
     """Fill one table for each sweep of the steps from ``first`` on; steps past the last are identities."""
     for i in range(len(tables)):
         steps = pace[i].reshape(-1)
@@ -367,7 +503,10 @@ def _write_tables(tables: Any, factors: Any, pace: Any, total: Any, implicit: An
             inside = k < total.shape[1]
             steps[s] = total[0, k] if inside else 0.0
             steps[STEPS + s] = implicit[0, k] if inside else 0.0
-        _write_table(tables[i], factors, steps, len(factors), shift)
+        if receives:
+            _write_table_of_steps(tables[i], factors, steps, len(factors))
+        else:
+            _write_table(tables[i], factors, steps, len(factors), shift)
 
 
 @jit
@@ -381,6 +520,25 @@ def _write_pace(pace: Any, total: Any, implicit: Any, first: int, first_stream: 
                 stream = min(first_stream + lane, len(total) - 1)
                 pace[i, s, 0, lane] = total[stream, k] if inside else 0.0
                 pace[i, s, 1, lane] = implicit[stream, k] if inside else 0.0
+
+
+@jit
+def _weigh_samples(inputs: Any, now: Any, before: Any, first: int, first_stream: int, held: Any) -> None:
+    """Replace the samples ``inputs`` ``(steps, width)`` by ``D_{-1}``, and ``held``, those before, by the last ones."""
+    steps, width = inputs.shape
+    latest = inputs[steps - 1].copy()
+    for j in range(steps - 1, -1, -1):
+        previous = inputs[j - 1] if j else held
+        if len(now) == 1:
+            one, other = now[0, first + j], before[0, first + j]
+            for lane in range(width):
+                inputs[j, lane] = one * inputs[j, lane] + other * previous[lane]
+        else:
+            for lane in range(width):
+                stream = min(first_stream + lane, len(now) - 1)
+                one, other = now[stream, first + j], before[stream, first + j]
+                inputs[j, lane] = one * inputs[j, lane] + other * previous[lane]
+    held[:] = latest
 
 
 @jit
@@ -422,38 +580,66 @@ def run_forward(
         step_stride: from one sample to the next, in bytes.
         earlier: ``(S,)``, the sample before the first.
     """
-    rows, width, count, own = blocks.shape[1], blocks.shape[2], total.shape[1], tables is None
+    rows, width, count = blocks.shape[1], blocks.shape[2], total.shape[1]
     streams = len(earlier)
+    ones, held = np.ones(len(carry) * STEPS, carry.dtype), np.empty((len(blocks), width), carry.dtype)
     for i in range(len(blocks)):
+        for lane in range(width):
+            held[i, lane] = earlier[min(i * width + lane, streams - 1)]
         first = i * width
         _pack(blocks[i], states + first * state_stride, state_stride, streams - first, scale, 0, 1)
     for first in range(0, count, len(carry) * STEPS):
         steps = min(len(carry) * STEPS, count - first)
         sweeps = (steps + STEPS - 1) // STEPS
         if tables is not None:
-            _write_tables(tables[:sweeps], factors, pace, total, implicit, first, 0)
+            _write_tables(tables[:sweeps], factors, pace, total, implicit, first, 0, False)
         inputs = carry.reshape(-1, width)
         inputs[steps:] = 0.0
         for i in range(len(blocks)):
-            for lane in range(width):
-                stream = min(i * width + lane, streams - 1)
-                row = stream if own else 0
-                address = samples + stream * stream_stride + first * step_stride
-                last = _read(carry, address - step_stride) if first else earlier[stream]
-                weights_now, weights_before = now[row, first : first + steps], before[row, first : first + steps]
-                for j in range(steps):
-                    sample = _read(carry, address)
-                    address += step_stride
-                    inputs[j, lane] = weights_now[j] * sample + weights_before[j] * last
-                    last = sample
+            left = streams - i * width
+            place = samples + i * width * stream_stride + first * step_stride
+            if step_stride == inputs.itemsize:
+                _pack(inputs, place, stream_stride, left, ones[:steps], 0, 1)
+            else:
+                for lane in range(width):
+                    address = place + min(lane, left - 1) * stream_stride
+                    for j in range(steps):
+                        inputs[j, lane] = _read(carry, address)
+                        address += step_stride
+            _weigh_samples(inputs[:steps], now, before, first, i * width, held[i])
             if tables is None:
                 _write_pace(pace, total, implicit, first, i * width)
-                _forward_own(blocks[i], pace, factors, carry, carry, rows, sweeps)
+                _forward_own(blocks[i], pace, factors, carry, rows, sweeps)
             else:
-                _forward_shared(blocks[i], tables, factors, carry, carry, rows, sweeps)
+                _forward_shared(blocks[i], tables, factors, carry, rows, sweeps)
     for i in range(len(blocks)):
         first = i * width
         _unpack(blocks[i], states + first * state_stride, state_stride, streams - first, scale, 0, 1, True)
+
+
+@jit
+def _weigh_gradients(
+    outputs: Any, now: Any, before: Any, implicit: Any, first: int, first_stream: int, held: Any
+) -> None:
+    """Replace ``E_0`` in ``outputs`` ``(steps, width)`` by gradients.
+
+    ``held`` ``(width,)`` is what the sample of the first step gets from the step after it; it is replaced by what the
+    sample before the last step gets from that one.
+    """
+    steps, width = outputs.shape
+    for j in range(steps):
+        if len(now) == 1:
+            one, other, divisor = now[0, first + j], before[0, first + j], 1.0 + implicit[0, first + j]
+            for lane in range(width):
+                entering = outputs[j, lane] / divisor
+                outputs[j, lane] = one * entering + held[lane]
+                held[lane] = other * entering
+        else:
+            for lane in range(width):
+                stream = min(first_stream + lane, len(now) - 1)
+                entering = outputs[j, lane] / (1.0 + implicit[stream, first + j])
+                outputs[j, lane] = now[stream, first + j] * entering + held[lane]
+                held[lane] = before[stream, first + j] * entering
 
 
 @jit
@@ -474,7 +660,7 @@ def run_backward(
     stream_stride: int,
     step_stride: int,
     earlier: Any,
-    received: Any,
+    top: Any,
     incoming: Any,
     weights: Any,
 ) -> None:
@@ -485,7 +671,8 @@ def run_backward(
         costate_stride: from one stream to the next, in bytes.
         scale: ``(N,)``, ``X_n/x_n``.
         blocks: as in `run_forward`.
-        tables: as in `run_forward`, ``alpha`` of the first row zero.
+        tables: as in `run_forward`, or ``(sweeps in a chunk, STEPS, 2, rows + 1)`` where something is received;
+            ``alpha`` of the first row zero.
         factors: as in `run_forward`.
         pace: as in `run_forward`.
         carry: as in `run_forward`.
@@ -497,14 +684,16 @@ def run_backward(
         stream_stride: from one stream to the next, in bytes.
         step_stride: from one gradient to that of the sample before it, in bytes.
         earlier: ``(S,)``, receives the gradient of the sample before the first.
-        received: scratch of zeros, ``(rows, STEPS, width)``; None where nothing is received.
+        top: scratch, ``(width, width)``; None where nothing is received.
         incoming: address of what the last state of stream 0 receives, and two strides in bytes: from one stream to the
             next, and from one step to that before it; rows are contiguous.
         weights: ``(N,)``, factor of each row of ``incoming``.
     """
-    rows, width, count, own = blocks.shape[1], blocks.shape[2], total.shape[1], tables is None
-    streams, inverse = len(earlier), 1 / scale
-    earlier[:] = 0.0
+    rows, width, count = blocks.shape[1], blocks.shape[2], total.shape[1]
+    streams, inverse, order, size = len(earlier), 1 / scale, len(scale), blocks.itemsize
+    past = order % width
+    whole = order - past
+    ones, held = np.ones(len(carry) * STEPS, carry.dtype), np.zeros((len(blocks), width))
     for i in range(len(blocks)):
         first = i * width
         _pack(blocks[i], costates + first * costate_stride, costate_stride, streams - first, inverse, rows - 1, -1)
@@ -512,43 +701,43 @@ def run_backward(
         steps = min(len(carry) * STEPS, count - first)
         sweeps = (steps + STEPS - 1) // STEPS
         if tables is not None:
-            _write_tables(tables[:sweeps], factors, pace, total, implicit, first, 1)
+            _write_tables(tables[:sweeps], factors, pace, total, implicit, first, 1, top is not None)
         for i in range(len(blocks)):
             if tables is None:
                 _write_pace(pace, total, implicit, first, i * width)
-            if received is not None:
-                address, stream_stride_in, step_stride_in = incoming
-                address += i * width * stream_stride_in
-                for j in range(sweeps):
-                    for s in range(STEPS):
-                        k = j * STEPS + s
-                        if k < steps:
-                            given = address + (first + k) * step_stride_in
-                            _pack(received[:, s], given, stream_stride_in, streams - i * width, weights, rows - 1, -1)
-                        else:
-                            received[:, s] = 0.0
+            if top is not None:
+                address, stride, step_stride_in = incoming
+                address += i * width * stride + first * step_stride_in
+                ahead = step_stride_in * max(1, AHEAD // (order * size))
+                last = min(streams - i * width, width) - 1
+                for k in range(steps):
+                    if past:
+                        _pack(top, address + whole * size, stride, last + 1, weights[whole:], past - 1, -1)
+                    given = (k, order, address, stride, last, ahead)
                     if tables is None:
-                        _backward_own_receiving(blocks[i], pace[j:], factors, carry[j:], received, rows, 1)
+                        _receive_own(blocks[i], pace, factors, carry, top, weights, rows, *given)
                     else:
-                        _backward_shared_receiving(blocks[i], tables[j:], factors, carry[j:], received, rows, 1)
+                        _receive_shared(blocks[i], tables, factors, carry, top, weights, rows, *given)
+                    address += step_stride_in
             elif tables is None:
-                _backward_own(blocks[i], pace, factors, carry, carry, rows, sweeps)
+                _backward_own(blocks[i], pace, factors, carry, rows, sweeps)
             else:
-                _backward_shared(blocks[i], tables, factors, carry, carry, rows, sweeps)
-            outputs = carry.reshape(-1, width)
-            for lane in range(min(width, streams - i * width)):
-                stream = i * width + lane
-                row = stream if own else 0
-                address = gradients + stream * stream_stride + first * step_stride
-                weights_now, weights_before = now[row, first : first + steps], before[row, first : first + steps]
-                divisors = implicit[row, first : first + steps]
-                held = float(earlier[stream])
-                for j in range(steps):
-                    entering = outputs[j, lane] / (1.0 + divisors[j])
-                    _write(carry.dtype.type(weights_now[j] * entering + held), address)
-                    address += step_stride
-                    held = weights_before[j] * entering
-                earlier[stream] = held
+                _backward_shared(blocks[i], tables, factors, carry, rows, sweeps)
+            left = streams - i * width
+            outputs = carry.reshape(-1, width)[:steps]
+            _weigh_gradients(outputs, now, before, implicit, first, i * width, held[i])
+            place = gradients + i * width * stream_stride + first * step_stride
+            if step_stride == -size:
+                lowest = place + (steps - 1) * step_stride
+                _unpack(outputs, lowest, stream_stride, left, ones[:steps], steps - 1, -1, False)
+            else:
+                for lane in range(min(width, left)):
+                    address = place + lane * stream_stride
+                    for j in range(steps):
+                        _write(outputs[j, lane], address)
+                        address += step_stride
+    for stream in range(streams):
+        earlier[stream] = held[stream // width, stream % width]
     for i in range(len(blocks)):
         first = i * width
         place = costates + first * costate_stride

@@ -148,7 +148,8 @@ def dense_adjoint(steps, stream, costate, incoming, scale, order, dtype):
 @pytest.mark.parametrize("kind", KINDS)
 def test_adjoint_against_the_dense_transposes(kind, receives, dtype):
     for order in ORDERS if kind == "euler" else (*ORDERS, 257):  # Euler leaves the range of float32 there
-        for batch, count in ((1, 1), (18, 7), (2, 11)) if order < 257 else ((2, 9),):
+        shapes = ((1, 1), (18, 7), (2, 11)) if order < 257 else ((2, 9),)
+        for batch, count in (*shapes, (2, 70)) if order == 9 else shapes:  # 70 steps are more than one chunk
             steps = make_steps(kind, count, batch)
             costate, gradients, before = draw(batch, count, order, dtype, order)
             rng = np.random.default_rng(order)
@@ -187,10 +188,10 @@ def test_adjoint_is_the_transpose_of_last_states(kind):
         assert abs(left - right) <= forward + backward
 
 
-def test_large_orders_and_many_streams_against_the_numpy_backend():
+def test_large_orders_and_many_steps_against_the_numpy_backend():
     from hippo_fast.backends.numpy_backend import advance
 
-    for order, batch, count in ((255, 17, 9), (256, 16, 17), (300, 3, 8)):
+    for order, batch, count in ((255, 17, 9), (256, 16, 17), (300, 3, 8), (5, 3, 150)):  # the last is three chunks
         steps = make_steps("trapezoid", count, batch)
         state, samples, earlier = draw(batch, count, order, "float64")
         every = np.empty((batch, count, order))
