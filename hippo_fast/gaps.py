@@ -47,10 +47,10 @@ def _dense(step: ConstantSteps, state: FloatArray, samples: FloatArray) -> Float
 def _structured(
     steps: GapSteps, structure: Structure, state: FloatArray, samples: FloatArray, states: FloatArray | None, first: int
 ) -> FloatArray:
-    scale, gaps = structure.scale.astype(state.dtype), steps.gaps.astype(state.dtype)
+    scale = structure.scale.astype(state.dtype)
     x = state / scale
     for j in range(samples.shape[1]):
-        x = x + structure.change(x, samples[:, j], gaps[..., j], steps.implicit)
+        x = x + structure.change(x, samples[:, j], steps.gaps[..., j], steps.implicit)
         if states is not None:
             states[:, first + j] = x * scale
     after: FloatArray = x * scale

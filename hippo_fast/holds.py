@@ -74,6 +74,7 @@ def held_projection(
             found[own] = held_projection(samples[own], times[stream], order, linear=linear, compiled=compiled)
         return found
     opened = bool(times[0] > 0)
+    times = np.ldexp(times, max(0, -math.frexp(times[-1])[1]))  # exact, and panels stay apart
     edges = np.concatenate([[0.0], times]) if opened else np.ascontiguousarray(times)
     panels = panel_edges(order, float(times[-1]))
     project = _compiled_projection if compiled else _projection

@@ -165,4 +165,5 @@ def _are_default(times: Float64Array, first_time: float) -> bool:
     if times.size < 2 or not math.isfinite(times[1] - times[0]):
         return False
     gap = float(times[1] - times[0])
-    return math.frexp(gap)[0] == 0.5 and bool(np.array_equal(times / gap, np.arange(times.size) + first_time))
+    with np.errstate(over="ignore"):  # inf is no default time
+        return math.frexp(gap)[0] == 0.5 and bool(np.array_equal(times / gap, np.arange(times.size) + first_time))

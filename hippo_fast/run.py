@@ -183,8 +183,10 @@ def _same_start(times: Float64Array) -> bool:
 
 def _check_out(out: Any, shape: tuple[int, ...], read: Any) -> None:
     """Raise unless ``out`` can take a result of this shape that is computed from ``read``."""
-    if not isinstance(out, type(read)):
-        raise TypeError(f"out is a {type(out).__name__}; accepted: a {type(read).__name__} of shape {shape}")
+    fits = isinstance(out, np.ndarray) if isinstance(read, np.ndarray) else _is_torch_tensor(out)
+    if not fits:
+        kind = "ndarray" if isinstance(read, np.ndarray) else "Tensor"
+        raise TypeError(f"out is a {type(out).__name__}; accepted: a {kind} of shape {shape}")
     if tuple(out.shape) != shape or out.dtype != read.dtype or out.device != read.device:
         raise ValueError(
             f"out has shape {tuple(out.shape)}, dtype {out.dtype} and device {out.device}; "
@@ -241,7 +243,9 @@ def _run_by_group(
 
 
 def _zeros(read: Any, shape: tuple[int, ...]) -> Any:
-    return np.zeros(shape, read.dtype) if isinstance(read, np.ndarray) else read.new_zeros(shape)
+    if isinstance(read, np.ndarray):
+        return np.zeros(shape, read.dtype)
+    return (0 * read.flatten()[0] + 0).expand(shape).clone()  # in the graph of the samples even if none is read
 
 
 def _placed(result: Any, where: tuple[Any, ...], values: Any) -> Any:

@@ -71,7 +71,7 @@ class PrefixStructure(Structure):
 
     def change(self, x: FloatArray, samples: FloatArray, gap: FloatArray, a: float) -> FloatArray:
         """Return the change, see `Structure.change`."""
-        d, number = np.empty_like(x), x.dtype.type
+        d, number, gap = np.empty_like(x), x.dtype.type, gap.astype(x.dtype)
         diagonal, carried, rise = (part.astype(x.dtype) for part in (self.diagonal, self.carried, self.rise))
         implicit, read = number(a) * gap, gap * samples
         d[:, 0] = (read * rise[0] - gap * diagonal[0] * x[:, 0]) / (1 + implicit * diagonal[0])
@@ -98,7 +98,7 @@ class TridiagonalStructure(Structure):
     def change(self, x: FloatArray, samples: FloatArray, gap: FloatArray, a: float) -> FloatArray:
         """Return the change, see `Structure.change`."""
         order, number = x.shape[1], x.dtype.type
-        twice = number(2.0) * (gap / number(self.theta))
+        twice = (2.0 * (gap / self.theta)).astype(x.dtype)
         d = -(2 * np.arange(order) + 1).astype(x.dtype) * x
         d[:, 0] += samples
         if order == 1:  # the two corners are one: theta x' = u - x
@@ -132,23 +132,25 @@ class RotationStructure(Structure):
         """Return the change, see `Structure.change`."""
         order, number = x.shape[1], x.dtype.type
         pairs = (order - 1) // 2
-        share = gap / number(self.theta)
+        share = (gap / self.theta).astype(x.dtype)
         cosine, sine = slice(1, 1 + 2 * pairs, 2), slice(2, 2 + 2 * pairs, 2)
+        root = number(math.sqrt(2.0))
         at_end = np.zeros(order, x.dtype)  # B0
-        at_end[0], at_end[1::2] = 1.0, math.sqrt(2.0)
+        at_end[0], at_end[1::2] = 1.0, root
         turn = (2 * math.pi * np.arange(1, pairs + 1)).astype(x.dtype)
 
-        def solved(right: FloatArray) -> FloatArray:
-            """Undo ``I - i R/theta`` pair by pair."""
-            angle = number(a) * share[..., None] * turn
-            found = right.copy()
-            found[:, cosine] = (right[:, cosine] + angle * right[:, sine]) / (1 + angle * angle)
-            found[:, sine] = (right[:, sine] - angle * right[:, cosine]) / (1 + angle * angle)
-            return found
-
-        right = np.outer(2 * share * (samples - x @ at_end), at_end).astype(x.dtype)
-        right[:, cosine] += share[..., None] * turn * x[:, sine]
-        right[:, sine] -= share[..., None] * turn * x[:, cosine]
-        alone, coupled = solved(right), solved(np.broadcast_to(at_end, x.shape))
-        weight = 2 * number(a) * share
-        return alone - coupled * ((weight * (alone @ at_end)) / (1 + weight * (coupled @ at_end)))[:, None]
+        # ``d = K share R x + p K B0`` with ``K = (I - i R/theta)^-1``; p takes the coupling along, so nothing cancels.
+        q = number(a) * share[..., None] * turn
+        kept = 1 / (1 + q * q)
+        angle = kept * share[..., None] * turn  # <= 1/(2 a), however long the gap
+        turned, coupled = np.zeros_like(x), np.zeros((*np.shape(share), order), x.dtype)
+        turned[:, cosine] = angle * (x[:, sine] - q * x[:, cosine])
+        turned[:, sine] = -angle * (x[:, cosine] + q * x[:, sine])
+        coupled[...] = at_end
+        coupled[..., cosine] = root * kept
+        coupled[..., sine] = -root * q * kept
+        weight = 2 * share
+        missing = samples - x @ at_end - number(a) * (turned @ at_end)
+        push = missing * (weight / (1 + number(a) * weight * (coupled @ at_end)))
+        change: FloatArray = turned + coupled * push[:, None]
+        return change

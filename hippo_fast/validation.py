@@ -109,8 +109,15 @@ def checked_timestamps(timestamps: object, shape: tuple[int, ...], first_positiv
     if times.shape not in (shape, shape[-1:]):
         own = f", or {shape}, times of its own for each stream" if len(shape) > 1 else ""
         raise ValueError(f"timestamps has shape {times.shape}; accepted: ({shape[-1]},), one time for each sample{own}")
-    times = times.astype(np.float64)
+    given, times = times, times.astype(np.float64)
     checked_finite("timestamps", times)
+    with np.errstate(invalid="ignore"):
+        rounded = given.dtype.kind in "iu" and not np.array_equal(times.astype(given.dtype), given)
+    if rounded:
+        raise ValueError(
+            f"timestamps has dtype {given.dtype} and numbers that float64 would round; accepted: times up to 2^53, "
+            "such as those since the first one"
+        )
     rising = np.diff(times) > 0
     if not rising.all():
         *stream, bad = (int(i) for i in np.unravel_index(int(np.argmin(rising)), rising.shape))

@@ -110,6 +110,7 @@ def _contiguous_rows(result: FloatArray, length: int) -> FloatArray:
     """Return ``(..., L, N)`` as ``(S, L, N)`` whose states are contiguous: a view, or new memory for odd strides."""
     states = result.reshape(-1, length, result.shape[-1])
     is_view = np.may_share_memory(states, result) and states.strides[-1] == states.itemsize
+    is_view &= all(stride % states.itemsize == 0 for stride in states.strides)  # a field of records may be packed
     return states if is_view else np.empty(states.shape, states.dtype)
 
 

@@ -100,7 +100,7 @@ BACKEND = NumpyBackend()
 def numpy_dtype(dtype: Any, given: np.dtype[Any]) -> np.dtype[Any]:
     """Return what ``dtype`` names; for None, float32 for float32 input and float64 for any other."""
     if dtype is None:
-        return np.dtype(np.float32 if given == np.float32 else np.float64)
+        return np.dtype(np.float32 if given.newbyteorder("=") == np.float32 else np.float64)
     try:
         found = np.dtype(str(dtype).removeprefix("torch.")) if not isinstance(dtype, type) else np.dtype(dtype)
     except TypeError:

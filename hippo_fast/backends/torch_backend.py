@@ -30,7 +30,9 @@ class TorchBackend(Backend):
             array = real_array("samples", samples)
             checked_shape("samples", array.shape)
             # Integers and other floats go through float64, which is what they become by default.
-            samples = torch.from_numpy(array.astype(np.float32 if array.dtype == np.float32 else np.float64))
+            samples = torch.from_numpy(
+                array.astype(np.float32 if array.dtype.newbyteorder("=") == np.float32 else np.float64)
+            )
         if samples.is_complex() or samples.is_quantized:
             raise TypeError(f"samples has dtype {samples.dtype}; accepted: real numbers")
         checked_shape("samples", tuple(samples.shape))

@@ -44,9 +44,9 @@ def _kernel(structure: Structure, dtype: np.dtype[Any]) -> tuple[Any, tuple[Any,
         parts = (structure.diagonal, structure.carried, structure.rise)
         return _prefix, tuple(part.astype(dtype) for part in parts)
     if isinstance(structure, TridiagonalStructure):
-        return _tridiagonal, (dtype.type(structure.theta),)
+        return _tridiagonal, (structure.theta,)
     if isinstance(structure, RotationStructure):
-        return _rotation, (dtype.type(structure.theta),)
+        return _rotation, (structure.theta,)
     raise TypeError(f"structure is {type(structure).__name__}; accepted: one of hippo_fast.structured")
 
 
@@ -116,10 +116,9 @@ def _rotation(state: Any, samples: Any, gaps: Any, a: Any, scale: Any, states: A
     root = one * math.sqrt(2.0)
     pairs = (order - 1) // 2
     lone = order % 2 == 0  # an even order ends with a cosine that has no sine
-    solved, coupled = np.empty_like(state[0]), np.empty_like(state[0])
-    cosine, angle = np.empty_like(state[0]), np.empty_like(state[0])
+    coupled, tilt, angle = np.empty_like(state[0]), np.empty_like(state[0]), np.empty_like(state[0])
     known = -1.0
-    share, denominator = one, one
+    gain = one
     for stream in range(state.shape[0]):
         x = state[stream]
         for k in range(samples.shape[1]):
@@ -129,35 +128,31 @@ def _rotation(state: Any, samples: Any, gaps: Any, a: Any, scale: Any, states: A
                 share = one * gap / theta
                 total = one
                 for j in range(pairs):
-                    angle[j] = share * (one * (2 * math.pi * (j + 1)))
-                    q = a * angle[j]
-                    cosine[j] = one / (one + q * q)
-                    coupled[2 * j + 1] = root * cosine[j]
-                    coupled[2 * j + 2] = -root * q * cosine[j]
-                    total += 2 * cosine[j]
+                    turn = share * (one * (2 * math.pi * (j + 1)))
+                    q = a * turn
+                    cosine = one / (one + q * q)
+                    tilt[j], angle[j] = q, cosine * turn
+                    coupled[2 * j + 1] = root * cosine
+                    coupled[2 * j + 2] = -root * (q * cosine)
+                    total += 2 * cosine
                 coupled[0] = one
                 if lone:
                     coupled[order - 1] = root
                     total += 2 * one
-                denominator = one + 2 * a * share * total
-            seen = x[0]
+                gain = 2 * share / (one + 2 * a * share * total)
+            missing = samples[stream, k] - x[0]
             for n in range(1, order, 2):
-                seen += root * x[n]
-            push = 2 * share * (samples[stream, k] - seen)
-            solved[0] = push
-            along = push
+                missing -= root * x[n]
             for j in range(pairs):
-                first = root * push + angle[j] * x[2 * j + 2]
-                second = -angle[j] * x[2 * j + 1]
-                q = a * angle[j]
-                solved[2 * j + 1] = (first + q * second) * cosine[j]
-                solved[2 * j + 2] = (second - q * first) * cosine[j]
-                along += root * solved[2 * j + 1]
+                missing -= a * root * angle[j] * (x[2 * j + 2] - tilt[j] * x[2 * j + 1])
+            push = gain * missing
+            x[0] += push
+            for j in range(pairs):
+                first, second = x[2 * j + 1], x[2 * j + 2]
+                x[2 * j + 1] = first + (angle[j] * (second - tilt[j] * first) + coupled[2 * j + 1] * push)
+                x[2 * j + 2] = second + (coupled[2 * j + 2] * push - angle[j] * (first + tilt[j] * second))
             if lone:
-                solved[order - 1] = root * push
-                along += root * solved[order - 1]
-            shared = 2 * a * share * along / denominator
-            for n in range(order):
-                x[n] += solved[n] - coupled[n] * shared
-                if store:
+                x[order - 1] += root * push
+            if store:
+                for n in range(order):
                     states[stream, k, n] = x[n]

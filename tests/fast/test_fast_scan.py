@@ -238,7 +238,14 @@ def test_power_of_two_gain_is_exact(measure, method):
 
 
 def test_dtypes():
-    for given, wanted in (("float32", "float32"), ("float16", "float64"), ("int64", "float64"), ("float64", "float64")):
+    for given, wanted in (
+        ("float32", "float32"),
+        (">f4", "float32"),
+        (">f8", "float64"),
+        ("float16", "float64"),
+        ("int64", "float64"),
+        ("float64", "float64"),
+    ):
         assert hippo_fast.scan(np.ones(4, given), "legs", 3).dtype == wanted
     assert hippo_fast.scan(np.ones(4), "legs", 3, dtype="float32").dtype == np.float32
     assert hippo_fast.scan(np.ones(4, "float32"), "legs", 3, dtype=np.float64).dtype == np.float64

@@ -123,6 +123,11 @@ def test_an_output_of_any_strides_is_filled(backend, output):
 
 OUT = np.zeros((*STREAMS, LENGTH, ORDER))
 REFUSED = [
+    (
+        {"timestamps": 2**60 + np.arange(LENGTH)},
+        ValueError,
+        r"timestamps has dtype int64 and numbers that float64 would",
+    ),
     ({"out": OUT[..., :4]}, ValueError, r"out has shape \(2, 9, 17, 4\).*accepted: \(2, 9, 17, 5\), float64, cpu"),
     ({"out": OUT.astype("float32")}, ValueError, r"out has shape .*dtype float32.*accepted: .*float64"),
     ({"out": OUT.tolist()}, TypeError, r"out is a list; accepted: a ndarray of shape \(2, 9, 17, 5\)"),
