@@ -5,13 +5,13 @@ has done its last order; a period is the time of one wave. Time goes in blocks o
 Vector v starts `_distance` blocks after vector v - 1, so that what its first lane reads is in memory, and no vector
 waits for another. The last vector keeps its ticks for a whole period, a ring that the first vector reads.
 
-Delivery: in one block the lanes stand at different orders. Lanes that are ahead are held back by 2, 4, ... ticks until
-each starts at a multiple of the width; then a transposition turns lanes into rows, and whole vectors leave. This works
-on the block before, and is issued in turns with the arithmetic of the block.
+Delivery: in one block the lanes stand at different orders, each `_LAG` behind the next. A transposition turns lanes
+into rows; for each lane it takes the ticks that start at an order on a multiple of the width, which costs nothing more,
+and whole vectors leave. This works on the two blocks before, and is issued in turns with the arithmetic of the block.
 
-What it costs with AVX-512, at order 1024 in float64, for each vector of a state: 11 cycles when all rows go to one
-place in the cache, 9 for filling memory alone, and 16.5 together. Rows on vector boundaries go to memory past the
-caches; other rows are put together in the cache and copied.
+What it costs with AVX-512, at order 1024 in float64, for each vector of a state: 14 cycles when all rows go to one
+place in the cache, 9 for filling memory alone, and 16.6 together: the work is the bound, not the memory. Rows on vector
+boundaries go to memory past the caches; other rows are put together in the cache and copied.
 
 The emitting classes stand beside the kernel because numba's cache sees changes of the kernel's own file alone.
 """
@@ -87,7 +87,7 @@ def all_states(
     _drive(
         even,
         uneven,
-        samples,
+        np.ascontiguousarray(samples),  # one compiled kernel for all strides
         float(dtype.type(before)),
         opening,
         states,
@@ -113,8 +113,11 @@ def _aligned(size: int, dtype: npt.DTypeLike) -> FloatArray:
 
 
 def _distance(width: int) -> int:
-    """Return the blocks from a vector to the next: every tick that its first lane reads in a block is then past."""
-    return (_LAG * (width - 1) + width - 1) // width + 1
+    """Return the blocks from a vector to the next.
+
+    Every tick that its first lane reads in a block is then past, and every lane has begun to deliver its step.
+    """
+    return _LAG * (width - 1) // width + 2
 
 
 def _slot(width: int) -> int:
@@ -141,48 +144,30 @@ def _shuffled(v: Vectors, a: Any, b: Any, taken: Iterable[int]) -> Any:
     return cast(v.builder.shuffle_vector(cast(a, whole), cast(b, whole), _indices(taken)), v.type)
 
 
-def _pairwise(v: Vectors, rows: list[Any], first: list[int], second: list[int]) -> _Emitting:
-    """Return two lists, of the lanes ``first`` and ``second`` of each two neighbours."""
-    results: tuple[list[Any], list[Any]] = ([], [])
-    for a, b in zip(rows[::2], rows[1::2], strict=True):
-        for result, taken in zip(results, (first, second), strict=True):
-            result.append(_shuffled(v, a, b, taken))
-            yield
-    return results
+def _rows_of_lanes(v: Vectors, ticks: list[Any]) -> _Emitting:
+    """Return for each lane a vector of ``width`` of its ticks, the first `_LAG` ticks after that of the lane below.
 
-
-def _within(v: Vectors, rows: list[Any], chunk: int, unit: int = 1) -> _Emitting:
-    """Transpose inside each ``chunk`` lanes of that many vectors, from units of ``unit`` lanes up."""
-    if unit == chunk:
-        return rows
-    starts = [start + part for start in range(0, v.width, chunk) for part in range(0, chunk // 2, unit)]
-    low = [start + which + e for start in starts for which in (0, v.width) for e in range(unit)]
-    lows, highs = yield from _pairwise(v, rows, low, [e + chunk // 2 for e in low])
-    first = yield from _within(v, lows, chunk, 2 * unit)
-    return first + (yield from _within(v, highs, chunk, 2 * unit))
-
-
-def _across(v: Vectors, rows: list[Any], chunk: int) -> _Emitting:
-    """Transpose chunks as wholes: vector q of the result holds chunk q of each vector."""
-    if len(rows) == 1:
-        return rows
-    even = [start + e for start in range(0, 2 * v.width, 2 * chunk) for e in range(chunk)]
-    evens, odds = yield from _pairwise(v, rows, even, [e + chunk for e in even])
-    evens = yield from _across(v, evens, chunk)
-    odds = yield from _across(v, odds, chunk)
-    return [row for pair in zip(evens, odds, strict=True) for row in pair]
-
-
-def _transposed(v: Vectors, rows: list[Any]) -> _Emitting:
-    """Return vectors whose vector j holds lane j of each; first inside 128 bits, where shuffles cost least."""
-    chunk = 16 // _float_bytes(v)
-    groups: list[Any] = []
-    columns: list[Any] = []
-    for start in range(0, v.width, chunk):
-        groups += [(yield from _within(v, rows[start : start + chunk], chunk))]
-    for same in zip(*groups, strict=True):
-        columns += [(yield from _across(v, list(same), chunk))]
-    return [row for several in zip(*columns, strict=True) for row in several]
+    Lane ``width/2`` starts with lane 0 again, so ``2 width - _LAG`` ticks are read. Each round parts the lanes by one
+    bit of their numbers, the lowest first, and joins neighbouring ticks: a later start is another choice of neighbours.
+    The first rounds stay inside 128 bits, where shuffles cost least.
+    """
+    chunk, groups, bit = 16 // _float_bytes(v), [ticks], 1
+    while bit < v.width:
+        unit, whole = (1, chunk) if bit < chunk else (chunk, v.width)
+        starts = [start + source for start in range(0, v.width, whole) for source in (0, v.width)]
+        lower = [start + part + e for start in starts for part in range(0, whole, 2 * unit) for e in range(unit)]
+        later = _LAG if 2 * bit < v.width else 0
+        parted: list[list[Any]] = []
+        for upper in (0, 1):
+            taken = [e + upper * unit for e in lower]
+            for group in groups:
+                own, joined = group[later:] if upper else group[: len(group) - later], []
+                for a, b in zip(own[::2], own[1::2], strict=True):
+                    joined.append(_shuffled(v, a, b, taken))
+                    yield
+                parted.append(joined)
+        groups, bit = parted, 2 * bit
+    return [row for (row,) in groups]
 
 
 class _Block:
@@ -203,7 +188,7 @@ class _Block:
         self.first_row = self._times(values["block"], self.v.width)
 
     def emit(self) -> None:
-        """Emit the arithmetic of the block and the delivery of the block before, in turns."""
+        """Emit the arithmetic of the block and the delivery of the blocks before, in turns."""
         v, width = self.v, self.v.width
         self.d, self.w, self.n, self.c = (v.load(self.slot, s * width) for s in (_D, _W, _N, _C))
         self.f_now = [self.f.load(self.factors, s * width) for s in range(3)]
@@ -214,7 +199,7 @@ class _Block:
         self.y = [v.load(self.ticks[1], (width + i) * width) for i in range(-_LAG, 0)]
         delivery = self.deliver()
         for _ in self.arithmetic():
-            for _ in range(3):
+            for _ in range(2):
                 next(delivery, None)
         for _ in delivery:
             pass
@@ -281,21 +266,11 @@ class _Block:
         return b.fptrunc(b.fdiv(dividend, f.fma(weight, b.fpext(following, f.type), divisor)), v.type)
 
     def deliver(self) -> _Emitting:
-        """Emit the delivery of the block before: hold back, transpose, scale and write."""
+        """Emit the delivery of the two blocks before: transpose, scale and write."""
         v, b, width = self.v, self.v.builder, self.v.width
-        late = [-(-_LAG * lane // width) for lane in range(width)]
-        delays = [delay for delay in (2, 4, 8, 16) if delay < width]
-        first = -sum(delays)
-        rows = {i: v.load(self.ticks[1 if i >= 0 else 2], i % width * width) for i in range(first, width)}
-        for delay in delays:
-            held = [ir.IntType(1)(int((width * late[j] - _LAG * j) & delay != 0)) for j in range(width)]
-            mask = ir.Constant(ir.VectorType(ir.IntType(1), width), held)
-            first += delay
-            earlier, rows = rows, {}
-            for i in range(first, width):
-                rows[i] = b.select(mask, earlier[i - delay], earlier[i])
-                yield
-        out = yield from _transposed(v, [rows[i] for i in range(width)])
+        late = [1 + _LAG * lane // width for lane in range(width)]
+        rows = [v.load(self.ticks[1 if i >= 0 else 2], i % width * width) for i in range(-width, width - _LAG)]
+        out = yield from _rows_of_lanes(v, rows)
         weights = v.address(self._pointer("weights"), self.first_row)
         scales = {q: v.load(weights, (_distance(width) - 1 - q) * width) for q in sorted(set(late))}
         addresses = b.gep(self._pointer("addresses"), [self._times(self.values["vector"], width)])
@@ -428,14 +403,14 @@ def _drive(
     first, size = np.int64(even[0]), slots.itemsize
     vectors, width, period, count = factors.shape[0], factors.shape[2], opening.size, samples.size
     wave, blocks, reach = vectors * width, period // width, _LAG * (width - 1)
-    waves, distance = (count + wave - 1) // wave, (reach + width - 1) // width + 1
+    waves, distance = (count + wave - 1) // wave, reach // width + 2
     rows_at, pitch, nowhere_at = np.int64(states.ctypes.data), states.strides[0], np.int64(nowhere.ctypes.data)
     if staging.size:
         rows_at, pitch = np.int64(staging.ctypes.data), period * size
     late = np.empty(width, np.int64)  # blocks after which a lane's first orders are delivered
     addresses = np.empty((vectors, width), np.int64)  # where a lane's row would start if it were delivered from block 0
     for lane in range(width):
-        late[lane] = (_LAG * lane + width - 1) // width + 1
+        late[lane] = _LAG * lane // width + 2
         addresses[:, lane] = nowhere_at - late[lane] * width * size
     low = 2 * (first - 3 * wave)  # the oldest step that a vector is still at belongs to the wave before the last
     if table is not None:

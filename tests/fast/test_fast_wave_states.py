@@ -73,12 +73,11 @@ def test_states_have_the_bits_of_the_plain_rows(rule, dtype):
         assert_same_bits(make_steps(rule, count), order, dtype, aligned(count, order, dtype))
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_nothing_is_written_beside_the_rows(dtype):
+def test_nothing_is_written_beside_the_rows():
     """Rows at a distance, that start anywhere: what lies between them is left alone."""
     for order, count in SIZES:
-        room = np.full((count, order + 3), 7.0, dtype)
-        assert_same_bits(make_steps("bilinear", count), order, dtype, room[:, 1 : order + 1])
+        room = np.full((count, order + 3), 7.0, np.float32)
+        assert_same_bits(make_steps("bilinear", count), order, np.float32, room[:, 1 : order + 1])
         np.testing.assert_array_equal(room[:, [0, order + 1, order + 2]], 7.0)
 
 
