@@ -181,7 +181,7 @@ def write_states(
 
     def run(stream: int) -> None:
         wave_states.all_states(
-            _own(steps, stream), state[stream], samples[stream, 1:], float(samples[stream, 0]), states[stream], scale
+            own_steps(steps, stream), state[stream], samples[stream, 1:], float(samples[stream, 0]), states[stream], scale
         )
 
     run_in_threads(run, range(len(state)), threads_worth(samples.size * state.shape[1]))
@@ -192,14 +192,14 @@ def take_steps(steps: EvenSteps | PrefixSteps, state: FloatArray, samples: Float
     if len(state) * state.itemsize < _VECTOR_BYTES:
 
         def run(stream: int) -> None:
-            wave.last_state(_own(steps, stream), state[stream], samples[stream, 1:], float(samples[stream, 0]))
+            wave.last_state(own_steps(steps, stream), state[stream], samples[stream, 1:], float(samples[stream, 0]))
 
         run_in_threads(run, range(len(state)), threads_worth(samples.size * state.shape[1]))
         return
     batch.last_states(steps, state, samples[:, 1:], samples[:, 0])
 
 
-def _own(steps: EvenSteps | PrefixSteps, stream: int) -> EvenSteps | PrefixSteps:
+def own_steps(steps: EvenSteps | PrefixSteps, stream: int) -> EvenSteps | PrefixSteps:
     """Return the steps of one stream: the same for all, unless each stream has its own."""
     if isinstance(steps, EvenSteps) or steps.total.ndim == 1:
         return steps

@@ -37,11 +37,19 @@ def run_adjoint(
     if kernels is not None and kernels.legs_why_not(costate.shape[1], costate.dtype) is None:
         gradients[:, 1:], gradients[:, 0] = kernels.legs_adjoint(steps, costate, incoming, scale)
     elif numba_runs(costate):
-        kernels = import_module("hippo_fast.kernels.streams")
         if incoming is not None and incoming.stride(2) != 1:
-            incoming = incoming.contiguous()  # the kernel loads rows as vectors
+            incoming = incoming.contiguous()  # the kernels load rows as vectors
         given, written = None if incoming is None else incoming.numpy(), gradients.numpy()
-        kernels.adjoint(steps, costate.numpy(), given, scale.numpy(), written[:, 1:], written[:, 0])
+        width = import_module("hippo_fast.kernels.simd").lanes(written.dtype)
+        if len(costate) < (width if given is None else width // 2):  # few streams leave most lanes of a batch empty
+            own, one = import_module("hippo_fast.backends.numba_backend").own_steps, costate.numpy()
+            kernels = import_module("hippo_fast.kernels.wave_adjoint")
+            for s in range(len(one)):
+                part = None if given is None else given[s]
+                written[s, 0] = kernels.adjoint_one(own(steps, s), one[s], part, scale.numpy(), written[s, 1:])
+        else:
+            kernels = import_module("hippo_fast.kernels.streams")
+            kernels.adjoint(steps, costate.numpy(), given, scale.numpy(), written[:, 1:], written[:, 0])
     else:
         torch_fronts.run_adjoint(_prefix(steps), costate, incoming, scale, gradients)
 
