@@ -181,7 +181,12 @@ def write_states(
 
     def run(stream: int) -> None:
         wave_states.all_states(
-            own_steps(steps, stream), state[stream], samples[stream, 1:], float(samples[stream, 0]), states[stream], scale
+            own_steps(steps, stream),
+            state[stream],
+            samples[stream, 1:],
+            float(samples[stream, 0]),
+            states[stream],
+            scale,
         )
 
     run_in_threads(run, range(len(state)), threads_worth(samples.size * state.shape[1]))
