@@ -6,6 +6,7 @@ order is the last axis of every state. Importing this package imports numpy and 
 
 from __future__ import annotations
 
+from hippo_fast.aligned import aligned_empty
 from hippo_fast.backends import BACKENDS, Capabilities
 from hippo_fast.discretizations import DISCRETIZATIONS
 from hippo_fast.memory import Memory, basis, reconstruct
@@ -20,6 +21,7 @@ __all__ = [
     "Capabilities",
     "Memory",
     "System",
+    "aligned_empty",
     "basis",
     "legs_update",
     "reconstruct",

@@ -12,6 +12,7 @@ from typing import Any, final
 import numpy as np
 
 from hippo_fast import chunks
+from hippo_fast.aligned import aligned_empty
 from hippo_fast.backends.base import Backend
 from hippo_fast.backends.numpy_backend import NumpyBackend, start_states
 from hippo_fast.discretizations.base import ConstantSteps, EvenSteps, GapSteps, PrefixSteps, StretchSteps
@@ -65,7 +66,7 @@ class NumbaBackend(Backend):
             return NumpyBackend().run(recurrence, samples, times, output, out)
         streams = _rows(samples)
         shape = (*samples.shape, order) if output == "states" else (*samples.shape[:-1], order)
-        result = np.empty(shape, samples.dtype) if out is None else out
+        result = aligned_empty(shape, samples.dtype) if out is None else out
         start = start_states(recurrence, streams[:, :2], first_time)
         scale = recurrence.output_scale.astype(samples.dtype)
         if output == "states":
@@ -127,7 +128,7 @@ def _run_constant(
     streams, order, length = _rows(samples), recurrence.order, samples.shape[-1]
     structure = recurrence.operator.structure(order, recurrence.parameters)
     step = (structure, float(recurrence.dt or 0.0), float(recurrence.discretization.implicit or 0.0))
-    result = np.empty((*samples.shape, order), samples.dtype) if out is None else out
+    result = aligned_empty((*samples.shape, order), samples.dtype) if out is None else out
     states = _contiguous_rows(result, length)
     each = chunks.longest_piece(steps, length * len(streams) // _PIECES) if len(streams) < lanes.LANES else length
     each = length if each < _SHORTEST_PIECE else each

@@ -121,6 +121,17 @@ def test_an_output_of_any_strides_is_filled(backend, output):
         np.testing.assert_array_equal(out, wanted)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_aligned_arrays_take_states_as_any_others(dtype):
+    samples = SAMPLES[0, 0].astype(dtype)
+    wanted = hippo_fast.scan(samples, "legs", 16)
+    for shift in (0, 1):  # on a vector boundary, and off it
+        out = hippo_fast.aligned_empty((LENGTH + 1, 16), dtype).reshape(-1)[shift : shift + LENGTH * 16]
+        assert out.ctypes.data % 64 == shift * out.itemsize
+        np.testing.assert_array_equal(hippo_fast.scan(samples, "legs", 16, out=out.reshape(LENGTH, 16)), wanted)
+    assert hippo_fast.aligned_empty((0, 3)).shape == (0, 3)
+
+
 OUT = np.zeros((*STREAMS, LENGTH, ORDER))
 REFUSED = [
     (
