@@ -103,7 +103,7 @@ def draw_precision(record, folder):
 def draw_growth(record, folder):
     """Three panels: time of one step against order, length and streams."""
     curves = growth_curves(record)
-    figure, axes = plt.subplots(1, 3, figsize=(13, 4.6), layout="constrained")
+    figure, axes = plt.subplots(1, 3, figsize=(13, 5.6), layout="constrained")
     panels = (("order", "order N"), ("length", "samples L"), ("batch", "streams"))
     for axis, (against, words) in zip(axes, panels, strict=True):
         chosen = [(path, who, curve) for (kind, path, who), curve in curves.items() if kind == against]
@@ -118,13 +118,13 @@ def draw_growth(record, folder):
             axis.plot(sizes, line, color="#000000", linewidth=0.8, linestyle=":", label="slope 1")
         axis.set_xscale("log", base=2)
         axis.set_yscale("log")
-        axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+        axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         axis.tick_params(axis="x", rotation=45)
         low, high = axis.get_ylim()
         axis.set_ylim(min(low, high / 30), max(high, low * 30))  # a flat curve shall look flat
         axis.set_xlabel(words)
         if chosen:
-            axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.26))
+            axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.5))
     axes[0].set_ylabel("ns for one step of one stream")
     return saved(figure, folder, "growth")
 
