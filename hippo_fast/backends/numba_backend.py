@@ -19,12 +19,10 @@ from hippo_fast.discretizations.base import ConstantSteps, EvenSteps, GapSteps, 
 from hippo_fast.holds import WORTHWHILE, held_projection
 from hippo_fast.kernels import gaps, lanes, wave, wave_states
 from hippo_fast.kernels import streams as batch
+from hippo_fast.kernels.simd import lanes as vector_lanes
 from hippo_fast.recurrence import Recurrence
 from hippo_fast.threads import run_in_threads, threads_worth
 from hippo_fast.types import Float64Array, FloatArray, Output
-
-_VECTOR_BYTES = 64
-"""A batch of at least so many bytes for each sample time fills a vector; a smaller one is run stream by stream."""
 
 _PIECES = 8 * lanes.LANES
 """Pieces that few streams are cut into, so that what is left over at their ends is a small part of the whole."""
@@ -160,8 +158,11 @@ def _run_constant(
 def _run_gaps(steps: GapSteps, samples: FloatArray, output: Output, out: FloatArray | None) -> FloatArray:
     """Run an invariant law, from zero, with a gap of its own for each step."""
     streams, order = _rows(samples), len(steps.structure.scale) if steps.structure else 0
-    state = np.zeros((len(streams), order), samples.dtype)
-    states = np.empty((*streams.shape, order), samples.dtype) if output == "states" else None
+    state, states = np.zeros((len(streams), order), samples.dtype), None
+    result = state.reshape(*samples.shape[:-1], order)
+    if output == "states":
+        result = aligned_empty((*samples.shape, order), samples.dtype) if out is None else out
+        states = _contiguous_rows(result, samples.shape[-1])
 
     def run(stream: int) -> None:
         part = slice(stream, stream + 1)
@@ -169,10 +170,10 @@ def _run_gaps(steps: GapSteps, samples: FloatArray, output: Output, out: FloatAr
         gaps.advance(own, state[part], streams[part], None if states is None else states[part])
 
     run_in_threads(run, range(len(streams)), threads_worth(streams.size * order))
-    found = (state if states is None else states).reshape(
-        *samples.shape[:-1], *((samples.shape[-1],) if output == "states" else ()), order
-    )
-    return _placed(found, out)
+    if states is None:
+        return _placed(result, out)
+    _write_back(states, result)
+    return result
 
 
 def write_states(
@@ -195,7 +196,7 @@ def write_states(
 
 def take_steps(steps: EvenSteps | PrefixSteps, state: FloatArray, samples: FloatArray) -> None:
     """Replace ``state`` ``(S, N)`` by the state after ``samples[:, 1:]``; column 0 is the sample before them."""
-    if len(state) * state.itemsize < _VECTOR_BYTES:
+    if len(state) < vector_lanes(state.dtype):  # too few to fill a vector: stream by stream
 
         def run(stream: int) -> None:
             wave.last_state(own_steps(steps, stream), state[stream], samples[stream, 1:], float(samples[stream, 0]))

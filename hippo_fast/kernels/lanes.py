@@ -281,8 +281,7 @@ def _write(x: Any, scale: Any, states: Any, k: int, width: int) -> None:
 def _prefix(x: Any, samples: Any, table: Any, scale: Any, states: Any, width: int) -> None:
     read = np.zeros(x.shape[1], x.dtype)
     for k in range(samples.shape[1]):
-        for piece in range(states.shape[0]):
-            read[piece] = samples[piece, k]
+        read[: states.shape[0]] = samples[:, k]
         _step_prefix(x, x, read, table, x.shape[0])
         _write(x, scale, states, k, width)
 
@@ -291,8 +290,7 @@ def _prefix(x: Any, samples: Any, table: Any, scale: Any, states: Any, width: in
 def _tridiagonal(x: Any, samples: Any, table: Any, scale: Any, states: Any, width: int) -> None:
     read, change = np.zeros(x.shape[1], x.dtype), np.empty_like(x)
     for k in range(samples.shape[1]):
-        for piece in range(states.shape[0]):
-            read[piece] = samples[piece, k]
+        read[: states.shape[0]] = samples[:, k]
         _step_tridiagonal(x, change, read, table, x.shape[0])
         _write(x, scale, states, k, width)
 
@@ -301,7 +299,6 @@ def _tridiagonal(x: Any, samples: Any, table: Any, scale: Any, states: Any, widt
 def _rotation(x: Any, samples: Any, table: Any, scale: Any, states: Any, width: int) -> None:
     read = np.zeros(x.shape[1], x.dtype)
     for k in range(samples.shape[1]):
-        for piece in range(states.shape[0]):
-            read[piece] = samples[piece, k]
+        read[: states.shape[0]] = samples[:, k]
         _step_rotation(x, x, read, table, x.shape[0])
         _write(x, scale, states, k, width)

@@ -25,15 +25,15 @@ from typing import Any, Final
 
 import numpy as np
 
+from hippo_fast.aligned import aligned_empty
 from hippo_fast.discretizations.base import EvenSteps, PrefixSteps
 from hippo_fast.kernels.simd import lanes
 from hippo_fast.kernels.streams_sweep import STEPS, padded_rows, run_backward, run_forward
-from hippo_fast.threads import run_in_threads, thread_count
+from hippo_fast.threads import run_in_threads, threads_worth
 from hippo_fast.types import Float64Array, FloatArray
 
 _TABLE_BYTES: Final = 2**17  # coefficients of the steps in one chunk: they stay in the second cache beside a block
 _CHUNK_SWEEPS: Final = 8  # at most so many sweeps a chunk: a block's samples of a chunk stay in the first cache
-_WORTH_A_THREAD: Final = 2**22  # updates of one coefficient: half a millisecond, what a thread costs several times over
 
 
 def last_states(steps: EvenSteps | PrefixSteps, state: FloatArray, samples: FloatArray, before: FloatArray) -> None:
@@ -103,7 +103,7 @@ def adjoint(
         where: tuple[int, ...] = (0, 0, 0)
         if received is not None:
             read = received[streams]
-            top, where = _aligned((plan.width, plan.width), part.dtype), (read.ctypes.data, *read.strides[:2])
+            top, where = aligned_empty((plan.width, plan.width), part.dtype), (read.ctypes.data, *read.strides[:2])
         given = (written.ctypes.data, *written.strides, earlier, top, where, weights)
         run_backward(*plan.arguments(streams, part, receives=received is not None), *given)
         before[streams] = earlier
@@ -157,7 +157,7 @@ class _Plan:
 
     def parts(self, streams: int, count: int) -> list[slice]:
         """Return the streams of each thread: whole blocks, so that no two threads write near each other."""
-        threads = min(thread_count(), max(1, streams * count * self.order // _WORTH_A_THREAD))
+        threads = threads_worth(streams * count * self.order)
         blocks = -(-streams // self.width)
         each = -(-blocks // threads) * self.width
         return [slice(begin, min(begin + each, streams)) for begin in range(0, streams, each)]
@@ -172,7 +172,7 @@ class _Plan:
         sweeps = max(1, min(fitting, _CHUNK_SWEEPS, -(-self.steps[0].shape[1] // STEPS)))
         tables = None
         if len(self.steps[0]) == 1:
-            tables = _aligned((sweeps, *table), self.dtype)
+            tables = aligned_empty((sweeps, *table), self.dtype)
             (tables[..., 0] if receives else tables[:, 0])[...] = 0  # going backwards row 0 gets no alpha
         n = np.arange(self.order, dtype=np.float64)
         factors = np.zeros((self.rows, 3), self.dtype)
@@ -186,26 +186,18 @@ class _Plan:
             self.rows_of(-(-len(states) // self.width), self.width),
             tables,
             factors,
-            _aligned((sweeps, STEPS, 2, self.width), self.dtype),
-            _aligned((sweeps, STEPS, self.width), self.dtype),
+            aligned_empty((sweeps, STEPS, 2, self.width), self.dtype),
+            aligned_empty((sweeps, STEPS, self.width), self.dtype),
             *(array if len(array) == 1 else array[streams] for array in self.steps),
         )
 
     def rows_of(self, *shape: int) -> FloatArray:
         """Return scratch ``(shape[0], rows, ...)``, zero in the rows of the padding."""
-        found = _aligned((shape[0], self.rows, *shape[1:]), self.dtype)
+        found = aligned_empty((shape[0], self.rows, *shape[1:]), self.dtype)
         padding = self.rows - self.order
         found[:, : padding if self.backward else 0] = 0
         found[:, self.rows if self.backward else self.order :] = 0
         return found
-
-
-def _aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> FloatArray:
-    """Return numbers of no particular value from a multiple of 64 bytes on, so that no vector crosses a cache line."""
-    size = math.prod(shape)
-    room = np.empty(size + 64 // dtype.itemsize, dtype)
-    start = -room.ctypes.data % 64 // dtype.itemsize
-    return room[start : start + size].reshape(shape)
 
 
 def _check(**arrays: FloatArray | None) -> None:

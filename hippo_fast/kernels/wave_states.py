@@ -26,6 +26,7 @@ import numpy.typing as npt
 from llvmlite import ir
 from numba.core import types
 
+from hippo_fast.aligned import aligned_empty
 from hippo_fast.discretizations.base import EvenSteps, PrefixSteps
 from hippo_fast.kernels.rows import even_scalars, uneven_scalars
 from hippo_fast.kernels.simd import Vectors, data_pointer, intrinsic, jit, lanes, vector_bytes
@@ -70,7 +71,7 @@ def all_states(
     period, wave = max(filled, vectors * distance, _LAG + 1) * width, vectors * width
     opening, weights = np.zeros(period, dtype), np.zeros(period, dtype)
     opening[:order], weights[:order] = state, scale
-    ring = _aligned(period * width, dtype)
+    ring = _zeros(period * width, dtype)
     leaving = ring.reshape(period, width)[:, -1]
     leaving[:] = np.roll(opening, reach)
     even: _Even = (0.0, 0.0, False)
@@ -91,25 +92,24 @@ def all_states(
         float(dtype.type(before)),
         opening,
         states,
-        _aligned(0 if direct else 2 * wave * period, dtype),
+        _zeros(0 if direct else 2 * wave * period, dtype),
         np.concatenate([weights[period - distance * width :], weights]),
         ring,
-        _aligned(vectors * _slot(width), dtype),
-        _aligned(vectors * 6 * width, quotients).reshape(vectors, 6, width),
-        _aligned(period, dtype),
-        _aligned(period + 2 * wave * (_TABLE_WAVES + 4), dtype) if tabled else None,
+        _zeros(vectors * _slot(width), dtype),
+        _zeros(vectors * 6 * width, quotients).reshape(vectors, 6, width),
+        _zeros(period, dtype),
+        _zeros(period + 2 * wave * (_TABLE_WAVES + 4), dtype) if tabled else None,
         (0,) * (tabled and not even[2]),
         (0,) * (direct and vector_bytes() == 64 and states.nbytes >= _CACHED),
     )
     state[:] = np.roll(leaving, -reach)[:order]
 
 
-def _aligned(size: int, dtype: npt.DTypeLike) -> FloatArray:
+def _zeros(size: int, dtype: npt.DTypeLike) -> FloatArray:
     """Return zeros that start on a cache line."""
-    kind = np.dtype(dtype)
-    room: FloatArray = np.zeros(size + 64 // kind.itemsize, kind)
-    start = -room.ctypes.data % 64 // kind.itemsize
-    return room[start : start + size]
+    found = aligned_empty((size,), dtype)
+    found.fill(0.0)
+    return found
 
 
 def _distance(width: int) -> int:

@@ -11,7 +11,6 @@ import pytest
 pytest.importorskip("numba", reason="the compiled kernels need numba")
 
 from hippo_fast.discretizations.base import EvenSteps, PrefixSteps
-from hippo_fast.kernels import streams
 from hippo_fast.kernels.streams import adjoint, last_states
 
 RULES = {
@@ -268,7 +267,7 @@ def test_a_stream_does_not_depend_on_its_neighbours_or_on_the_threads(kind, dtyp
         for together, alone in zip(whole, both(slice(s, s + 1), mine), strict=True):
             np.testing.assert_array_equal(together[s : s + 1], alone)
     monkeypatch.setenv("HIPPO_NUM_THREADS", "3")
-    monkeypatch.setattr(streams, "_WORTH_A_THREAD", 1)
+    monkeypatch.setattr("hippo_fast.threads._WORTH_A_THREAD", 1)
     for serial, threaded in zip(whole, both(slice(None), steps), strict=True):
         np.testing.assert_array_equal(serial, threaded)
 

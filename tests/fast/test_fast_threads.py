@@ -60,6 +60,7 @@ def test_every_part_is_run_once_and_an_error_is_raised(unset, count):
 @pytest.mark.parametrize("streams", [1, 3, 8, 40])
 def test_the_count_changes_no_bit(unset, streams, output, dtype):
     pytest.importorskip("numba")
+    unset.setattr("hippo_fast.threads._WORTH_A_THREAD", 1)  # small work, or it would stay on one thread
     samples = np.random.default_rng(1).uniform(-1, 1, (streams, 50)).astype(dtype)
     found = []
     for count in ("1", "2", "5"):
