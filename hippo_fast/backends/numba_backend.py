@@ -17,7 +17,7 @@ from hippo_fast.backends.base import Backend
 from hippo_fast.backends.numpy_backend import NumpyBackend, start_states
 from hippo_fast.discretizations.base import ConstantSteps, EvenSteps, GapSteps, PrefixSteps, StretchSteps
 from hippo_fast.holds import WORTHWHILE, held_projection
-from hippo_fast.kernels import gaps, lanes, wave, wave_states
+from hippo_fast.kernels import gaps, lanes, wave
 from hippo_fast.kernels import streams as batch
 from hippo_fast.kernels.simd import lanes as vector_lanes
 from hippo_fast.recurrence import Recurrence
@@ -182,7 +182,7 @@ def write_states(
     """Run every stream by itself: what many states cost is the memory that they are written to."""
 
     def run(stream: int) -> None:
-        wave_states.all_states(
+        wave.all_states(
             own_steps(steps, stream),
             state[stream],
             samples[stream, 1:],

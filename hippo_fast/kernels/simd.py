@@ -123,19 +123,19 @@ class Vectors:
 
     def load(self, pointer: Any, index: Any = 0) -> Any:
         """Return the ``width`` floats that start ``index`` floats after ``pointer``."""
-        return self.builder.load(self._vector_address(pointer, index), align=self._size)
+        return self.builder.load(self._vector_address(pointer, index), align=self.size)
 
     def load_one(self, pointer: Any, index: Any = 0) -> Any:
         """Return the float ``index`` floats after ``pointer``."""
-        return self.builder.load(self.address(pointer, index), align=self._size)
+        return self.builder.load(self.address(pointer, index), align=self.size)
 
     def store(self, vector: Any, pointer: Any, index: Any = 0) -> None:
         """Write the ``width`` floats that start ``index`` floats after ``pointer``."""
-        self.builder.store(vector, self._vector_address(pointer, index), align=self._size)
+        self.builder.store(vector, self._vector_address(pointer, index), align=self.size)
 
     def fma(self, a: Any, b: Any, c: Any) -> Any:
         """Return ``a b + c`` rounded once."""
-        name = f"llvm.fma.v{self.width}f{8 * self._size}"
+        name = f"llvm.fma.v{self.width}f{8 * self.size}"
         signature = ir.FunctionType(self.type, [self.type] * 3)
         return self.builder.call(cgutils.get_or_insert_function(self.builder.module, signature, name), [a, b, c])
 
@@ -166,7 +166,8 @@ class Vectors:
         return self.builder.extract_element(vector, ir.IntType(32)(lane))
 
     @property
-    def _size(self) -> int:
+    def size(self) -> int:
+        """Bytes of one float."""
         return 4 if isinstance(self.element, ir.FloatType) else 8
 
     def _vector_address(self, pointer: Any, index: Any) -> Any:

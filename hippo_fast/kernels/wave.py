@@ -16,27 +16,38 @@ operation where the next one needs it:
 
 Where a lane has no step, before its first and after its last, a mask keeps ``d = 0``, which leaves x as it is.
 
+*Delivery* writes every state. The height is then a multiple of the width. When a stage has done ``width`` rows, a
+transposition turns their lanes into as many pieces of rows: lane l holds the orders from ``l height + j`` on of its
+own step, and they leave as one vector. `Delivery` says where to.
+
 What bounds it is arithmetic: at c = 1 an element takes 3 multiplications and 3 additions, on pipes that take one vector
 a cycle each; 4 multiplications for c = 2, 5 for the trapezoid, and the divider, some 10 cycles, for uneven steps.
+With delivery it is memory: 10 to 11 cycles for a vector of N = 256 with AVX-512, where filling memory alone takes 9.
 One file, because numba's cache of a kernel sees changes of the kernel's own file alone.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from llvmlite import ir
 from numba.core import cgutils, types
 
+from hippo_fast.aligned import aligned_empty
 from hippo_fast.discretizations.base import EvenSteps, PrefixSteps
 from hippo_fast.kernels.rows import even_row_by_row, even_scalars, uneven_row_by_row, uneven_scalars
-from hippo_fast.kernels.simd import Vectors, data_pointer, intrinsic, jit, lanes, registers
+from hippo_fast.kernels.simd import Vectors, data_pointer, intrinsic, jit, lanes, registers, vector_bytes
 from hippo_fast.types import Float64Array, FloatArray
 
 Count: TypeAlias = tuple[int, ...]
 """A number that the compiler must know, as the length of a tuple: numba compiles a kernel for each length."""
+_LINE: Final = 64  # bytes that memory takes at once
+_CACHED: Final = 2**24  # bytes; states that take less are left in the caches for their reader
+_STAGED: Final = 2**18  # bytes of rows that wait in the cache until they are complete
+_UNEVEN_BUSY: Final = 10.0  # cycles of a division
 
 
 def last_state(steps: EvenSteps | PrefixSteps, state: FloatArray, samples: FloatArray, before: float) -> None:
@@ -58,6 +69,39 @@ def last_state(steps: EvenSteps | PrefixSteps, state: FloatArray, samples: Float
         uneven_row_by_row(*uneven) if row_by_row else uneven_wave(*uneven, lanes(state.dtype))
 
 
+def all_states(
+    steps: EvenSteps | PrefixSteps,
+    state: FloatArray,
+    samples: FloatArray,
+    before: float,
+    states: FloatArray,
+    scale: FloatArray,
+) -> None:
+    """Take every step, in place, and write the state after each.
+
+    Args:
+        steps: K steps.
+        state: ``(N,)`` contiguous, ``x = c/s_n`` in float32 or float64; holds the last state afterwards.
+        samples: ``(K,)`` in the same dtype, with any stride.
+        before: the sample before the first of them.
+        states: ``(K, N)`` in the same dtype, rows contiguous, any distance between rows; receives ``scale x``.
+        scale: ``(N,)`` in the same dtype.
+    """
+    if samples.size == 0:
+        return
+    samples = np.ascontiguousarray(samples)  # one compiled kernel for all strides
+    if isinstance(steps, EvenSteps):
+        pitch, busy = _even_work(steps.implicit, steps.explicit_at_start)
+        way, block, delivery, staging = _delivery(pitch, busy, states, scale)
+        even = (steps.first, steps.implicit, steps.explicit_at_start, state, samples, before)
+        _run_even(*even, way.layout, way.width, block, delivery, staging)
+    else:
+        way, block, delivery, staging = _delivery(None, _UNEVEN_BUSY, states, scale)
+        uneven = (steps.total, steps.implicit, steps.now, steps.before, state, samples, before)
+        form = (*way.layout.counts, (0,) * way.width, way.layout.height)
+        _uneven_wave(*uneven, *form, min(block, 64), delivery, staging)
+
+
 def even_wave(
     first: int,
     implicit: float,
@@ -68,16 +112,10 @@ def even_wave(
     width: int,
 ) -> None:
     """Take the steps of `EvenSteps` in place with vectors of ``width`` floats; else as `even_row_by_row`."""
-    pitch = round(1.0 / implicit) if implicit else 0
-    layout = best_layout(state.size, width, pitch, 5.0 if explicit_at_start else 3.0 if pitch == 2 else 4.0)
+    pitch, busy = _even_work(implicit, explicit_at_start)
+    layout = best_layout(state.size, width, pitch, busy)
     block = layout.rounds_of_a_table(pitch, samples.size)
-    scalars = np.empty((2, block * layout.stages), state.dtype)
-    coefficients = scalars[0] if explicit_at_start or pitch != 2 else None
-    factors = scalars[1] if explicit_at_start else None
-    _even_wave(
-        first, implicit, explicit_at_start, state, samples, before, coefficients, factors,
-        *layout.counts, (0,) * pitch, (0,) * width, layout.height, block,
-    )  # fmt: skip
+    _run_even(first, implicit, explicit_at_start, state, samples, before, layout, width, block, None, None)
 
 
 def uneven_wave(
@@ -91,10 +129,39 @@ def uneven_wave(
     width: int,
 ) -> None:
     """Take the steps of `PrefixSteps` in place with vectors of ``width`` floats; else as `uneven_row_by_row`."""
-    layout = best_layout(state.size, width, None, 10.0)
+    layout = best_layout(state.size, width, None, _UNEVEN_BUSY)
     _uneven_wave(
         total, implicit, weight_now, weight_before, state, samples, before,
-        *layout.counts, (0,) * width, layout.height, 64,
+        *layout.counts, (0,) * width, layout.height, 64, None, None,
+    )  # fmt: skip
+
+
+def _even_work(implicit: float, explicit_at_start: bool) -> tuple[int, float]:
+    """Return ``1/implicit``, 0 for ``implicit = 0``, and the cycles that a stage needs for a vector."""
+    pitch = round(1.0 / implicit) if implicit else 0
+    return pitch, 5.0 if explicit_at_start else 3.0 if pitch == 2 else 4.0
+
+
+def _run_even(
+    first: int,
+    implicit: float,
+    explicit_at_start: bool,
+    state: FloatArray,
+    samples: FloatArray,
+    before: float,
+    layout: Layout,
+    width: int,
+    block: int,
+    delivery: Delivery | None,
+    staging: Staging | None,
+) -> None:
+    pitch, _ = _even_work(implicit, explicit_at_start)
+    scalars = np.empty((2, block * layout.stages), state.dtype)
+    coefficients = scalars[0] if explicit_at_start or pitch != 2 else None
+    factors = scalars[1] if explicit_at_start else None
+    _even_wave(
+        first, implicit, explicit_at_start, state, samples, before, coefficients, factors,
+        *layout.counts, (0,) * pitch, (0,) * width, layout.height, block, delivery, staging,
     )  # fmt: skip
 
 
@@ -149,6 +216,127 @@ def best_layout(order: int, width: int, pitch: int | None, busy: float) -> Layou
     return min(layouts, key=cycles)
 
 
+class Way(NamedTuple):
+    """How states are written.
+
+    Attributes:
+        width: lanes of a vector.
+        layout: its height is a multiple of the width.
+        staged: rows are put together in the cache and copied, else vectors go to their places directly.
+        past_caches: vectors are lines of memory, and go there past the caches.
+    """
+
+    width: int
+    layout: Layout
+    staged: bool
+    past_caches: bool
+
+
+def best_way(order: int, itemsize: int, pitch: int | None, busy: float, large: bool, on_lines: bool) -> Way:
+    """Return the way with the fewest cycles for a step that is written.
+
+    Args:
+        order: N.
+        itemsize: bytes of a float.
+        pitch: as in `best_layout`.
+        busy: as in `best_layout`.
+        large: the states do not fit into the caches.
+        on_lines: every row starts where a line of memory does.
+    """
+
+    def cycles(way: Way) -> float:
+        row = max(13.0 / way.layout.stages, busy - 1.0 + 0.18 * way.width * itemsize)
+        work, size = way.layout.height * row + 32.0, order * itemsize
+        if way.staged:
+            return work + 0.14 * size
+        if way.past_caches:
+            return max(work, 0.16 * size)
+        return max(work, 0.7 * size if large else 0.0)  # memory is read before a part of a line is written
+
+    ways, widest = [], vector_bytes() // itemsize
+    for width in sorted({widest, *(part for part in (widest // 2, widest // 4) if part >= 4)}, reverse=True):
+        for stages, lag in ((4, max(pitch or 1, 1)), (2, 1)):
+            height = -(-max(-(-order // width), lag * (stages - 1) + 1) // width) * width
+            gapless = pitch is not None and pitch > 0 and height == pitch * stages
+            layout = Layout(stages, lag, height + width if gapless else height)
+            ways.append(Way(width, layout, staged=True, past_caches=False))
+            if order % width == 0:
+                past_caches = large and on_lines and width * itemsize == _LINE
+                ways.append(Way(width, layout, staged=False, past_caches=past_caches))
+    return min(ways, key=cycles)
+
+
+class Delivery(NamedTuple):
+    """Where a sweep writes the states.
+
+    Attributes:
+        results: ``(stages, width, width)``, the last ``width`` rows of each stage.
+        weights: ``(width height,)``, the scale of each order.
+        nowhere: ``(width height,)``, receives what no row takes.
+        addresses: ``(3, stages, width)``: where the row of each lane's step would have its order ``lane height``; the
+            same with nowhere for lanes without one; the same with nowhere for lanes without all ``height`` of them.
+        rows: address of the first row.
+        pitch: bytes from a row to the next.
+        capacity: rows after which they start again from the first.
+        columns: orders that a row has room for, a multiple of the width.
+        past_caches: stores go to memory directly.
+    """
+
+    results: FloatArray
+    weights: FloatArray
+    nowhere: FloatArray
+    addresses: Any
+    rows: int
+    pitch: int
+    capacity: int
+    columns: int
+    past_caches: Count
+
+
+class Staging(NamedTuple):
+    """Rows that wait until they are complete.
+
+    Attributes:
+        ring: ``(capacity, columns)``, row k in ``ring[k % capacity]``.
+        states: ``(K, N)``, where they go.
+    """
+
+    ring: FloatArray
+    states: FloatArray
+
+
+def _delivery(
+    pitch: int | None, busy: float, states: FloatArray, scale: FloatArray
+) -> tuple[Way, int, Delivery, Staging | None]:
+    """Return the best way to write ``states``, the rounds of a sweep, and what the kernels need for it."""
+    (count, order), dtype = states.shape, states.dtype
+    on_lines = states.ctypes.data % _LINE == 0 and states.strides[0] % _LINE == 0
+    way = best_way(order, dtype.itemsize, pitch, busy, states.nbytes >= _CACHED, on_lines)
+    (stages, _, height), width = way.layout, way.width
+    columns, block = height * width, way.layout.rounds_of_a_table(pitch or 0, count)
+    results, weights, nowhere = (_zeros(size, dtype) for size in (stages * width * width, columns, columns))
+    weights[:order] = scale
+    addresses = np.empty((3, stages, width), np.int64)
+    addresses[:] = nowhere.ctypes.data + dtype.itemsize * height * np.arange(width)
+    kept, past_caches = (results, weights, nowhere, addresses), (0,) * way.past_caches
+    if not way.staged:
+        place = (states.ctypes.data, states.strides[0], count, order)
+        return way, block, Delivery(*kept, *place, past_caches), None
+    block = min(block, max(_STAGED // (stages * columns * dtype.itemsize) - width, 4))
+    capacity = stages * (block + width)  # a row is complete a round after ``width`` lanes have passed it on
+    room = _zeros(capacity * columns + _LINE // dtype.itemsize, dtype)  # `_copy` reads whole lines
+    place = (room.ctypes.data, columns * dtype.itemsize, capacity, columns)
+    staging = Staging(room[: capacity * columns].reshape(capacity, columns), states)
+    return way, block, Delivery(*kept, *place, past_caches), staging
+
+
+def _zeros(size: int, dtype: npt.DTypeLike) -> FloatArray:
+    """Return zeros that start on a cache line."""
+    found = aligned_empty((size,), dtype)
+    found.fill(0.0)
+    return found
+
+
 @jit
 def _even_wave(
     first: int,
@@ -165,6 +353,8 @@ def _even_wave(
     width: Count,
     height: int,
     block: int,
+    delivery: Delivery | None,
+    staging: Staging | None,
 ) -> None:
     """Take even steps, ``block`` rounds with one table; ``coefficients``, ``factors``: room for c, rho where not 1."""
     kind = state.dtype.type
@@ -195,8 +385,11 @@ def _even_wave(
                 row[c] = float(advance) / (m + float(gap) * c)
         _sweep(
             x, orders, quotients, places, starts, coefficients, factors, None, None, flight, masks,
-            stages, lag, pitch, width, begun, min(block, rounds - begun), height, samples.size,
+            stages, lag, pitch, width, begun, min(block, rounds - begun), height, samples.size, delivery,
         )  # fmt: skip
+        if staging is not None:
+            complete = len(stages) * (begun - len(width))
+            _copy(staging, complete, complete + len(stages) * block)
     _leave(x, state, height, len(width))
 
 
@@ -214,6 +407,8 @@ def _uneven_wave(
     width: Count,
     height: int,
     block: int,
+    delivery: Delivery | None,
+    staging: Staging | None,
 ) -> None:
     """Take uneven steps, whose scalars are made for ``block`` rounds at once."""
     kind = state.dtype.type
@@ -232,8 +427,11 @@ def _uneven_wave(
             totals[j], implicits[j], then = total[at], implicit[at], now
         _sweep(
             x, orders, None, None, starts, coefficients, None, totals, implicits, flight, masks,
-            stages, lag, (), width, begun, min(block, rounds - begun), height, samples.size,
+            stages, lag, (), width, begun, min(block, rounds - begun), height, samples.size, delivery,
         )  # fmt: skip
+        if staging is not None:
+            complete = len(stages) * (begun - len(width))
+            _copy(staging, complete, complete + len(stages) * block)
     _leave(x, state, height, len(width))
 
 
@@ -296,11 +494,78 @@ def _table(gap: int, span: int, width: int, state: FloatArray) -> tuple[Any, int
     return places, origin, np.empty((rows, columns), state.dtype)
 
 
+@jit
+def _copy(staging: Staging, first: int, stop: int) -> None:
+    """Copy complete rows out of the ring, whole lines of memory at once where they are many.
+
+    The line that a row shares with the next one is put together in ``seam``.
+    """
+    ring, states = staging.ring, staging.states
+    size = states.shape[1] * states.itemsize
+    past_caches, joined = states.shape[0] * size >= _CACHED, states.strides[0] == size
+    seam = np.empty(2 * _LINE, np.uint8)
+    seam_at, filled = np.int64(seam.ctypes.data), 0  # bytes in the seam
+    first, stop = max(first, 0), min(stop, states.shape[0])
+    for k in range(first, stop):
+        source = np.int64(ring.ctypes.data) + k % ring.shape[0] * ring.strides[0]
+        to, done = np.int64(states.ctypes.data) + k * states.strides[0], 0
+        if filled > 0:
+            _move(seam_at + filled, source, _LINE, False)
+            done = min(_LINE - filled, size)
+            filled += done
+            if filled < _LINE:
+                if k + 1 == stop:
+                    _move(to + done - filled, seam_at, filled, False)
+                continue
+            _move(to + done - _LINE, seam_at, _LINE, past_caches)
+            filled = 0
+        elif to % _LINE > 0:
+            done = min(_LINE - to % _LINE, size)
+            _move(to, source, done, False)
+        lines = (size - done) // _LINE * _LINE
+        _move(to + done, source + done, lines, past_caches)
+        done += lines
+        if done < size and joined and k + 1 < stop:
+            _move(seam_at, source + done, _LINE, False)
+            filled = size - done
+        elif done < size:
+            _move(to + done, source + done, size - done, False)
+
+
+@intrinsic
+def _move(_typing: Any, to: Any, source: Any, size: Any, past_caches: Any) -> Any:
+    """Copy ``size`` bytes, a multiple of 4; past the caches only from line to line."""
+
+    def emit(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        to, source, size, past_caches = arguments
+        lines = builder.and_(size, _I64(-_LINE))
+
+        def copy(kind: Any, start: Any, stop: Any, past: bool) -> None:
+            width = 4 if kind == ir.IntType(32) else _LINE
+            with cgutils.for_range_slice(builder, start, stop, _I64(width)) as (at, _):
+                taken = builder.load(builder.inttoptr(builder.add(source, at), kind.as_pointer()), align=4)
+                where = builder.inttoptr(builder.add(to, at), kind.as_pointer())
+                stored = builder.store(taken, where, align=_LINE if past else 4)
+                if past:
+                    stored.set_metadata("nontemporal", builder.module.add_metadata([ir.IntType(32)(1)]))
+
+        line = ir.VectorType(_I64, _LINE // 8)
+        with builder.if_else(past_caches) as (past, through):
+            with past:
+                copy(line, _I64(0), lines, True)
+            with through:
+                copy(line, _I64(0), lines, False)
+        copy(ir.IntType(32), lines, size, False)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64, types.boolean), emit
+
+
 @intrinsic
 def _sweep(
     _typing: Any, x: Any, orders: Any, quotients: Any, places: Any, starts: Any, coefficients: Any, factors: Any,
     totals: Any, implicits: Any, flight: Any, masks: Any, stages: Any, lag: Any, pitch: Any, width: Any,
-    begun: Any, rounds: Any, height: Any, count: Any,
+    begun: Any, rounds: Any, height: Any, count: Any, delivery: Any,
 ) -> Any:  # fmt: skip
     """Take ``rounds`` rounds, from round ``begun`` on, with the scalars of their steps; see `_Sweep`."""
 
@@ -310,7 +575,7 @@ def _sweep(
 
     arguments = (
         x, orders, quotients, places, starts, coefficients, factors, totals, implicits, flight, masks,
-        stages, lag, pitch, width, begun, rounds, height, count,
+        stages, lag, pitch, width, begun, rounds, height, count, delivery,
     )  # fmt: skip
     return types.void(*arguments), emit
 
@@ -336,8 +601,16 @@ class _Sweep:
             for name, kind, value in zip(_ARRAYS, kinds, arguments, strict=False)
             if kind != types.none
         }
-        self.stages, self.lag, pitch, width = (kind.count for kind in kinds[len(_ARRAYS) : -4])
-        self.begun, self.rounds, self.height, self.count = arguments[-4:]
+        self.stages, self.lag, pitch, width = (kind.count for kind in kinds[len(_ARRAYS) : -5])
+        self.begun, self.rounds, self.height, self.count = arguments[-5:-1]
+        self.delivers = kinds[-1] != types.none
+        if self.delivers:
+            self.delivery = dict(zip(kinds[-1].fields, cgutils.unpack_tuple(builder, arguments[-1]), strict=True))
+            self.past_caches = kinds[-1][-1].count > 0
+            for name, kind in zip(kinds[-1].fields, kinds[-1], strict=True):
+                if isinstance(kind, types.Array):
+                    self.pointers[name] = data_pointer(context, builder, kind, self.delivery[name])
+            self.beyond = builder.urem(self.delivery["columns"], self.height)
         self.advance, self.rise = max(pitch, 1), min(pitch, 1)
         self.builder, self.vectors = builder, Vectors.of(builder, kinds[0].dtype, width)
         self.scalars = [name for name in _SCALARS if name in self.pointers]
@@ -356,13 +629,16 @@ class _Sweep:
         for v, mask in enumerate(self.masks):
             builder.store(builder.trunc(builder.load(self.mask_address(v)), self.bits), mask)
         with cgutils.for_range(builder, self.rounds) as loop:
-            head = self.lag * (self.stages - 1) + 1  # in these rows one stage after the other begins its round
+            begins = self.lag * (self.stages - 1) + 1  # in these rows one stage after the other begins its round
+            together = width if self.delivers else 1
+            head = -(-begins // together) * together
             for row in range(head):
-                if row % self.lag == 0:
+                if row < begins and row % self.lag == 0:
                     self.begin_round(row // self.lag, loop.index)
                 self.take_row(loop.index, _I64(row), row)
-            with cgutils.for_range_slice(builder, _I64(head), self.height, _I64(1)) as (index, _):
-                self.take_row(loop.index, index, head)
+            with cgutils.for_range_slice(builder, _I64(head), self.height, _I64(together)) as (index, _):
+                for part in range(together):
+                    self.take_row(loop.index, builder.add(index, _I64(part)), head + part)
         for place, register in enumerate(self.live.values()):
             self.vectors.store(builder.load(register), self.pointers["flight"], place * width)
         for v, mask in enumerate(self.masks):
@@ -384,6 +660,39 @@ class _Sweep:
         exists = builder.zext(builder.icmp_signed("<", step, self.count), self.bits)
         moved = builder.shl(builder.load(self.masks[v]), self.bits(1))
         builder.store(builder.or_(moved, exists), self.masks[v])
+        if self.delivers:
+            self.begin_rows(v, step)
+
+    def begin_rows(self, v: int, step: Any) -> None:
+        """Move the addresses of the rows of stage v one lane up; lane 0 begins the row of ``step``."""
+        builder, width, place = self.builder, self.vectors.width, self.delivery
+        numbers, i32 = ir.VectorType(_I64, width), ir.IntType(32)
+
+        def splat(value: Any) -> Any:
+            single = builder.insert_element(ir.Constant(numbers, ir.Undefined), value, i32(0))
+            return builder.shuffle_vector(single, single, ir.Constant(ir.VectorType(i32, width), [0] * width))
+
+        def table(part: int) -> Any:
+            at = _I64((part * self.stages + v) * width)
+            return builder.bitcast(builder.gep(self.pointers["addresses"], [at]), numbers.as_pointer())
+
+        own = builder.add(place["rows"], builder.mul(builder.urem(step, place["capacity"]), place["pitch"]))
+        nowhere = builder.ptrtoint(self.pointers["nowhere"], _I64)
+        entering = splat(builder.select(builder.icmp_signed("<", step, self.count), own, nowhere))
+        up = ir.Constant(ir.VectorType(i32, width), list(range(width - 1, 2 * width - 1)))
+        segment = splat(builder.mul(self.height, _I64(self.vectors.size)))
+        moved = builder.shuffle_vector(entering, builder.load(table(0), align=8), up)
+        moved = builder.add(moved, builder.insert_element(segment, _I64(0), i32(0)))
+        lane = ir.Constant(numbers, list(range(width)))
+        away = builder.add(splat(nowhere), builder.mul(segment, lane))
+        begins = builder.mul(lane, splat(self.height))
+        ends = builder.add(begins, splat(self.height))
+        builder.store(moved, table(0), align=8)
+        for part, exists in (
+            (1, builder.icmp_signed("<", begins, splat(place["columns"]))),
+            (2, builder.icmp_signed("<=", ends, splat(place["columns"]))),
+        ):
+            builder.store(builder.select(exists, moved, away), table(part), align=8)
 
     def take_row(self, index: Any, row: Any, known: int) -> None:
         """Let stage v take row ``row - lag v`` of this round, or, where that is negative, of its round before.
@@ -417,6 +726,8 @@ class _Sweep:
             result = builder.fadd(x, d)
             builder.store(d, self.live["d", v])
             builder.store(builder.fmul(n, x), self.live["w", v])
+            if self.delivers:
+                self.keep(v, (known - self.lag * v) % vectors.width, result, row, late)
             if v < last:
                 for name, moving in zip(self.results, [result, *(live[name] for name in self.results)], strict=False):
                     builder.store(moving, self.live[name, v])
@@ -424,6 +735,29 @@ class _Sweep:
                 to = builder.sub(at, _I64(vectors.width * self.lag * v))
                 wrapped = builder.add(to, builder.mul(self.height, _I64(vectors.width)))
                 vectors.store(result, self.pointers["x"], wrapped if late else to)
+
+    def keep(self, v: int, place: int, result: Any, row: Any, late: bool) -> None:
+        """Keep a result of stage v, the one number ``place`` of ``width``, and deliver them when it is the last."""
+        builder, vectors, width = self.builder, self.vectors, self.vectors.width
+        vectors.store(result, self.pointers["results"], (v * width + place) * width)
+        if place < width - 1:
+            return
+        first = builder.sub(row, _I64(self.lag * v + width - 1))
+        first = builder.add(first, self.height) if late else first
+        some = builder.icmp_signed("<", first, self.beyond)  # the last lane that has orders may not have these
+        table = builder.mul(builder.select(some, _I64(1), _I64(2)), _I64(self.stages * width))
+        pieces = vectors.transpose(
+            [vectors.load(self.pointers["results"], (v * width + i) * width) for i in range(width)]
+        )
+        for lane, piece in enumerate(pieces):
+            order = builder.add(builder.mul(self.height, _I64(lane)), first)
+            scaled = builder.fmul(piece, vectors.load(self.pointers["weights"], order))
+            start = builder.load(builder.gep(self.pointers["addresses"], [builder.add(table, _I64(v * width + lane))]))
+            address = builder.add(start, builder.mul(first, _I64(vectors.size)))
+            where = builder.inttoptr(address, vectors.type.as_pointer())
+            stored = builder.store(scaled, where, align=_LINE if self.past_caches else vectors.size)
+            if self.past_caches:
+                stored.set_metadata("nontemporal", builder.module.add_metadata([ir.IntType(32)(1)]))
 
     def quotients(self, index: Any, row: Any, ahead: int, late: bool) -> Any:
         """Return ``e/m``, for ``m_0 + ahead`` in lane 0 at the start of the sweep; late in its round before."""

@@ -48,11 +48,11 @@ def test_narrow_vectors_give_the_same_bits(tmp_path, features):
 def test_no_kernel_bends_arithmetic_or_holds_the_lock():
     from numba.core.dispatcher import Dispatcher
 
-    from hippo_fast.kernels import gaps, held, lanes, rows, single, streams, streams_sweep, wave, wave_states
+    from hippo_fast.kernels import gaps, held, lanes, rows, single, streams, streams_sweep, wave
 
     kernels = [
         value
-        for module in (gaps, held, lanes, rows, single, streams, streams_sweep, wave, wave_states)
+        for module in (gaps, held, lanes, rows, single, streams, streams_sweep, wave)
         for value in vars(module).values()
         if isinstance(value, Dispatcher)
     ]
