@@ -10,10 +10,19 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
-LEVELS = (
-    *("matrices", "step", "scan", "reconstruct", "gradient"),
-    *("timed_scan", "batch_scan", "resume", "factors"),
-)
+ARGUMENTS: dict[str, tuple[str, ...]] = {
+    "matrices": ("order",),
+    "step": ("state", "sample", "k"),
+    "scan": ("samples", "order"),
+    "reconstruct": ("state", "points"),
+    "gradient": ("samples", "order"),
+    "timed_scan": ("samples", "timestamps", "order"),
+    "batch_scan": ("samples", "order"),
+    "resume": ("state", "samples", "k"),
+    "factors": ("order",),
+}
+"""What each level of the target interface is called with."""
+LEVELS = tuple(ARGUMENTS)
 """The interfaces a target can offer."""
 STEPPING = ("step", "scan", "gradient", "timed_scan", "batch_scan", "resume")
 """Those in which the discretization rule plays a part."""

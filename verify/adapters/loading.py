@@ -1,37 +1,46 @@
-"""The worker's side: finds what a target's name means, and answers calls."""
+"""The worker's side: loads what a target's name means, and answers calls."""
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import inspect
-import sys
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from verify.adapters import ADAPTERS
-from verify.case import LEVELS, Case
-from verify.result import TargetError, invoke, methods
+from verify.adapters.described import described
+from verify.adapters.resolving import resolve
+from verify.case import Case
+from verify.result import Calls, invoke, methods
+
+_CALLS: Mapping[str, Calls] = defaultdict(Calls)
+"""Those of each target of this process: what one leaves behind is not laid at another's door."""
 
 
 def load(spec: Mapping[str, Any]) -> Callable[..., dict[str, Any]]:
     """The handler of a target, for `verify.isolation.Worker`.
 
     Args:
-        spec: ``target`` (adapter, ``module:attr`` or ``file.py:attr``), ``level`` of a plain callable or None, and
-            ``arguments``, keywords passed on to it.
+        spec: ``target`` (adapter, ``module:attr``, ``file.py:attr``, or a name that a package registered), ``level``
+            of a plain callable or None, and ``arguments``, keywords passed on to it.
 
     Raises:
-        LookupError, ImportError, ValueError: it cannot be found, with a sentence that says what was looked for.
+        LookupError, ImportError, TypeError, ValueError: it cannot be found or made, with a sentence that says what was
+            looked for.
     """
-    name, level = str(spec["target"]), spec.get("level")
+    name, level, arguments = str(spec["target"]), spec.get("level"), dict(spec.get("arguments") or {})
     if name in ADAPTERS:
+        if arguments:
+            raise TypeError(f"target {name!r} is an adapter, which takes no --target-arg")
         # The adapter is chosen call by call: those of one library share a worker, which imports the library once.
         return partial(_answer, lambda case: ADAPTERS[case.target].bind(case), level, list(ADAPTERS[name].levels))
-    target = resolve(name, dict(spec.get("arguments") or {}))
+    told = described(name)
+    if told is not None:
+        if arguments:
+            raise TypeError(f"target {name!r} is a description, which has its own constants and takes no --target-arg")
+        told.load()
+        return partial(_answer, told.bind, None, list(told.levels))
+    target = resolve(name, arguments, level)
     offered = list(methods(target, level))
     return partial(_answer, lambda case: target, level, offered)
 
@@ -44,59 +53,17 @@ def _answer(
     operation: str,
     case: Mapping[str, Any] | None = None,
     arguments: list[Any] | None = None,
+    closely: bool = False,
 ) -> dict[str, Any]:
     if operation == "levels" or case is None:
         return {"levels": offered}
-    asked = Case.from_json(case)
-    result = invoke(methods(bind(asked), level), asked.level, arguments or [])
+    asked, given = Case.from_json(case), arguments or []
+    result = invoke(methods(bind(asked), level), asked.level, given, _CALLS[asked.target], closely=closely)
     return {
         "arrays": dict(result.arrays),
         "dtype": result.dtype,
         "malformed": result.malformed,
         "input_changed": result.input_changed,
+        "state_changed": list(result.state_changed),
+        "earlier_changed": result.earlier_changed,
     }
-
-
-def resolve(name: str, arguments: Mapping[str, Any]) -> Any:
-    """The object behind ``module:attr`` or ``file.py:attr``, with keywords bound to it.
-
-    A class is called with the keywords; a function gets them at every call; an object takes none.
-    """
-    place, separator, attribute = name.rpartition(":")
-    if not separator or not place or not attribute:
-        raise ValueError(
-            f"target {name!r} is neither a known adapter ({', '.join(ADAPTERS)}) nor written as package.module:attr or "
-            "path/to/file.py:attr"
-        )
-    module = _file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
-    target: Any = module
-    for part in attribute.split("."):
-        try:
-            target = getattr(target, part)
-        except AttributeError:
-            public = (
-                [key for key in vars(target) if not key.startswith("_")][:20] if hasattr(target, "__dict__") else []
-            )
-            raise LookupError(f"{place} has no attribute {part!r}; it has {', '.join(public) or 'none'}") from None
-    if inspect.isclass(target):
-        return target(**arguments)
-    if not arguments:
-        return target
-    if any(callable(getattr(target, level, None)) for level in LEVELS):
-        raise TargetError("load", f"{name} is an object: --target-arg is for functions and classes")
-    return partial(target, **arguments)
-
-
-def _file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise FileNotFoundError(f"no file {path}; a target is path/to/file.py:attr")
-    # As when Python runs the file itself: what lies beside it can be imported.
-    sys.path.insert(0, str(path.resolve().parent))
-    name = f"hippo_verify_target_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{path} cannot be imported as a Python module")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
