@@ -218,10 +218,6 @@ def error_budgets(
     for name, given in (("orders", orders), ("lengths", lengths), ("dtypes", dtypes)):
         if not given:
             raise UsageError(f"{name} is empty; give at least one")
-    if isinstance(target, str) and target.startswith("exec:"):
-        raise UsageError(
-            f"target is {target!r}: a budget of a process is not offered; give package.module:attr or file.py:attr"
-        )
     if target_arg and not isinstance(target, str):
         raise UsageError(
             "target_arg is for targets named by a string; bind keywords of a live one with functools.partial"
@@ -229,10 +225,8 @@ def error_budgets(
     subject: Target = LiveTarget(target, "scan")
     told = False
     if isinstance(target, str):
-        subject = isolated = IsolatedTarget(
-            target, level="scan", arguments=target_arg, timeout=timeout, memory_limit=memory_limit
-        )
-        told = isolated.adapter is not None
+        subject = IsolatedTarget(target, level="scan", arguments=target_arg, timeout=timeout, memory_limit=memory_limit)
+        told = subject.takes_case
     keys = {"method": method, "time": time, "dt": dt, "theta": theta, "alpha": alpha, "beta": beta}
     try:
         requests = [

@@ -443,7 +443,6 @@ def test_advice_speaks_of_every_component():
         ({"lipschitz": "steep"}, "lipschitz is 'steep'; accepted: a number from 0"),
         ({"theta": 2}, "theta is 2, but legs has no theta"),
         ({"target_arg": {"a": 1}}, "target_arg is for targets named by a string; bind keywords"),
-        ({"target": "exec:./scan"}, "target is 'exec:./scan': a budget of a process is not offered"),
         ({"target": "hippox-legs"}, "hippox-legs has no level scan; it has matrices"),
         (
             {"signal": lambda x: mpmath.exp(1000 * x)},
