@@ -4,7 +4,8 @@ This is fault isolation, not a security sandbox: a target that raises, hangs, cr
 memory is told apart and named, but a target may still use the files and the network of the user who runs it.
 """
 
+from verify.isolation.ended import EndedError
 from verify.isolation.process import Kind, Worker, WorkerError
 from verify.isolation.wire import WireError
 
-__all__ = ["Kind", "WireError", "Worker", "WorkerError"]
+__all__ = ["EndedError", "Kind", "WireError", "Worker", "WorkerError"]

@@ -26,8 +26,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 import psutil
 
+from verify.isolation.family import Family
 from verify.isolation.memory import proportional, resident
 from verify.isolation.wire import TAG_BYTES, Decoder, WireError, encode
+from verify.text import LONGEST, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,7 +40,9 @@ Kind = Literal["load", "raised", "timeout", "crash", "exit", "memory", "protocol
 _TAIL_BYTES: Final = 64 * 1024
 _TRACEBACK_CHARACTERS: Final = 16 * 1024
 _CHUNK: Final = 1024 * 1024
-_TICK: Final = 0.02  # seconds between two looks at the memory and at the process
+_TICK: Final = 0.02  # seconds between two looks at the memory and at the process, at most
+_FASTEST: Final = 2**34  # bytes a second that a target may fill: the more it holds, the sooner the next look
+_CROWD: Final = 512  # processes of one worker
 _SCAN: Final = 0.1  # seconds between two searches for processes that the target has started
 _GRACE: Final = 0.25  # seconds for a process that has been told to end, or has closed its channel, to be gone
 
@@ -94,9 +98,13 @@ class Worker:
         timeout: Seconds that one call may take.
         load_timeout: Seconds that starting the process and loading the target may take.
         memory_limit: Bytes that the worker and the processes it has started may hold resident together; None for no
-            limit. It is read every 20 ms, so a target overshoots by what it can touch in that time. (A limit on the
-            address space is no substitute: BLAS, torch and jax reserve far more than they use.)
+            limit. It is read every 20 ms, and every millisecond near the limit, so a target overshoots by what it can
+            touch in that time. (A limit on the address space or on data is no substitute: BLAS, torch and jax reserve
+            far more than they use.)
         environment: Variables that are added to the inherited environment.
+
+    Attributes:
+        served: For those who share a worker to put their names in; empty again in a fresh process.
 
     Raises:
         ValueError: ``loader`` is not of that form, or a timeout or the limit is not positive.
@@ -126,6 +134,7 @@ class Worker:
         self._environment = dict(environment or {})
         self._lock = threading.RLock()
         self._process: _Process | None = None
+        self.served: set[str] = set()
         self._finalizer: Callable[[], object] | None = None
 
     def call(self, **arguments: Any) -> Any:
@@ -183,6 +192,7 @@ class Worker:
             self._process.forget_output()
             return self._process
         self.close()
+        self.served.clear()
         process = _Process(self._environment, self._memory_limit)
         self._process = process
         # A worker that nobody closed ends with its owner object, or with the interpreter.
@@ -197,15 +207,16 @@ class Worker:
                 case {"kind": "ok", "value": value}:
                     return value
                 case {
-                    "kind": "raised" | "exit" | "memory" | "protocol" as kind,
+                    "kind": "load" | "raised" | "crash" | "exit" | "memory" | "protocol" as kind,
                     "what": str(what),
                     "exception": str(exception),
                     "traceback": str(trace),
                 }:
-                    lost = _LostError(kind, what, trace, exception)
+                    # The worker has seen to it that these are short and on one line, unless the target forged them.
+                    lost = _LostError(kind, one_line(what, 2 * LONGEST), trace, one_line(exception))
                 case _:
                     raise _LostError("protocol", f"sent something that is not a reply: {reply!r:.80}")
-            if loading:
+            if loading or reply.get("ended") is True:  # an `EndedError`: what it asked in its turn is lost
                 process.end()
         except _LostError as caught:
             process.end()
@@ -244,8 +255,9 @@ class _Process:
         self._memory_limit = memory_limit
         self._ended = False
         self._tails = {"stdout": bytearray(), "stderr": bytearray()}
+        self._family = Family()
         # Sets of strings then iterate in the same order in every worker, so a verdict can be reproduced.
-        variables = {"PYTHONHASHSEED": "0", **os.environ, **environment}
+        variables = {"PYTHONHASHSEED": "0", **os.environ, **environment, **self._family.mark}
         with contextlib.ExitStack() as theirs, contextlib.ExitStack() as ours:
             request_end, self._requests = _pipe(theirs, ours)
             life_end, _ = _pipe(theirs, ours)  # never written to: that it closes tells the worker its owner is gone
@@ -319,8 +331,7 @@ class _Process:
             while True:
                 now = time.monotonic()
                 if now >= self._next_look or closed_at is not None:
-                    self._next_look = now + _TICK
-                    self._refuse_memory(now)
+                    self._next_look = now + self._refuse_memory(now)
                     if self._gone():
                         if closed_at is None and self._receive(decoder) is True:
                             return decoder.value()
@@ -332,7 +343,8 @@ class _Process:
                     raise _LostError(
                         "timeout", f"did not answer within {seconds:g} s{where and '; it was' + where}", trace
                     )
-                wait = min(_TICK if closed_at is None else _TICK / 20, deadline - now)
+                soon = self._next_look if closed_at is None else now + _TICK / 20
+                wait = max(min(soon, deadline) - now, 0)
                 for key, _ in self._selector.select(wait):
                     if key.data == "requests":
                         self._send(pieces)
@@ -357,13 +369,11 @@ class _Process:
             return
         self._ended = True
         if os.getpid() == self._owner:  # a forked copy of the owner lets go of its channels and of nothing else
-            strays = self._relatives()
+            strays = self._family.members(self.pid)
             # Before it is reaped, while its id, which is the group's, cannot have been given to anybody else.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
-            for stray in strays:
-                with contextlib.suppress(psutil.Error):
-                    stray.kill()
+            self._family.kill(strays)
             # A process stuck in the kernel cannot be waited for; the operating system reaps it when it can.
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._popen.wait(5)
@@ -444,11 +454,15 @@ class _Process:
         self._drain()
         return _where(self._tails["stderr"])
 
-    def _refuse_memory(self, now: float) -> None:
+    def _refuse_memory(self, now: float) -> float:
+        """Ends a worker that holds too much; returns in how many seconds to look again."""
         if self._memory_limit is None:
-            return
+            return _TICK
         if now >= self._next_scan:
-            self._started = self._relatives()
+            self._started = self._family.members(self.pid)
+            if len(self._started) > _CROWD:
+                self.end()
+                raise _LostError("memory", f"had {len(self._started)} processes running, over the limit of {_CROWD}")
             cost = time.monotonic() - now
             self._next_scan = now + max(_SCAN, 20 * cost)  # on a machine with many processes a search takes its time
         family = [self._watched, *self._started]
@@ -459,17 +473,7 @@ class _Process:
             self.end()
             used_mib, limit_mib = used / 2**20, self._memory_limit / 2**20
             raise _LostError("memory", f"used {used_mib:.0f} MiB of memory, over the limit of {limit_mib:.0f} MiB")
-
-    def _relatives(self) -> list[psutil.Process]:
-        """Processes that the worker has started: its descendants, and orphans that are still in its session."""
-        found = {}
-        with contextlib.suppress(psutil.Error):
-            found = {child.pid: child for child in self._watched.children(recursive=True)}
-        for pid in psutil.pids():
-            with contextlib.suppress(OSError, psutil.Error):
-                if pid not in found and pid not in (0, self.pid) and os.getsid(pid) == self.pid:
-                    found[pid] = psutil.Process(pid)
-        return list(found.values())
+        return min(max((self._memory_limit - used) / _FASTEST, _TICK / 20), _TICK)
 
 
 def _pipe(readers: contextlib.ExitStack, writers: contextlib.ExitStack) -> tuple[int, int]:

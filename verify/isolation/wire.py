@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 TAG_BYTES: Final = 16
 LIMIT: Final = 2**30  # bytes in one message
+HEADER_LIMIT: Final = 2**22  # bytes of it that are JSON, of which a reader makes objects of some 60 times their size
 
 _LENGTH: Final = struct.Struct(">Q")
 _PREFIX: Final = TAG_BYTES + _LENGTH.size
@@ -67,6 +68,10 @@ def encode(value: Any, tag: bytes, limit: int = LIMIT) -> list[memoryview]:
     total = _PREFIX + len(header) + sum(sizes)
     if total > limit:
         _refuse_size(total, limit)
+    if len(header) > HEADER_LIMIT:
+        raise WireError(
+            f"what is no array has {len(header)} bytes, over the limit of {HEADER_LIMIT}; send numbers as arrays"
+        )
     return [memoryview(tag + _LENGTH.pack(len(header)) + header), *buffers]
 
 
@@ -107,8 +112,8 @@ class Decoder:
             raise WireError(f"{bytes(self._received[:32])!r} does not begin a message that answers the request")
         if self._header_end == _PREFIX and len(self._received) >= _PREFIX:
             self._header_end += _LENGTH.unpack_from(self._received, TAG_BYTES)[0]
-            if self._header_end > self._limit:
-                _refuse_size(self._header_end, self._limit)
+            if self._header_end > min(self._limit, _PREFIX + HEADER_LIMIT):
+                _refuse_size(self._header_end, min(self._limit, _PREFIX + HEADER_LIMIT))
         if self._total is None and self._header_end > _PREFIX and len(self._received) >= self._header_end:
             self._read_header()
         if self.missing < 0:

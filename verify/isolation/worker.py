@@ -20,13 +20,14 @@ import threading
 import traceback
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+from verify.isolation.ended import EndedError
 from verify.isolation.wire import Decoder, WireError, encode
+from verify.text import error_line, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _CHUNK: Final = 1024 * 1024
-_TEXT: Final = 500  # characters of an exception's own message
 _FRAMES: Final = 30
 _HIGH: Final = 900  # below 1024, where select() ends
 _TRACEBACK: Final = 16 * 1024  # characters
@@ -83,6 +84,9 @@ def _absent(**_: Any) -> NoReturn:
 def _outcome(run: Callable[[], Any]) -> dict[str, Any]:
     try:
         return {"kind": "ok", "value": run()}
+    except EndedError as error:
+        ended = error.kind != "raised"
+        return {"kind": error.kind, "what": one_line(error.what), "exception": "", "traceback": "", "ended": ended}
     except MemoryError as error:
         return _report("memory", "ran out of memory", error)
     except SystemExit as error:
@@ -92,30 +96,13 @@ def _outcome(run: Callable[[], Any]) -> dict[str, Any]:
 
 
 def _report(kind: str, what: str, error: BaseException) -> dict[str, Any]:
-    name = _text(lambda: type(error).__qualname__, "an exception without a name")
-    text = _text(lambda: str(error), "its message cannot be had, because its __str__ fails")
-    stated = f"{name}: {text}" if text else name
+    stated = error_line(error)
     return {
         "kind": kind,
         "what": f"{what} {stated}" if kind == "raised" else f"{what} ({stated})",
-        "exception": name,
+        "exception": stated.partition(":")[0],
         "traceback": _traceback(error),
     }
-
-
-def _text(get: Callable[[], str], otherwise: str) -> str:
-    """One line out of code of the target's, which may raise or return anything."""
-    try:
-        return _line(str.__str__(get()))  # a subclass of str may have its own mind about split and format
-    except BaseException:  # noqa: BLE001 -- it is the target's code
-        return otherwise
-
-
-def _line(text: str) -> str:
-    """The text on one line, bounded, with nothing in it that could move a terminal's cursor."""
-    text = text[: 2 * _TEXT]
-    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.split()))
-    return line if len(line) <= _TEXT else line[:_TEXT] + "..."
 
 
 def _traceback(error: BaseException) -> str:
@@ -161,7 +148,7 @@ class _Channel:
             pieces = encode(_report("memory", "ran out of memory", error), tag)
         except WireError as error:
             place = "result" + error.place.removeprefix("['value']")
-            what = "returned something that cannot be sent: " + _line(f"at {place}: {error.reason}")
+            what = "returned something that cannot be sent: " + one_line(f"at {place}: {error.reason}")
             pieces = encode({"kind": "protocol", "what": what, "exception": "", "traceback": ""}, tag)
         except BaseException as error:  # noqa: BLE001 -- even the name of a type may be code of the target's
             pieces = encode(_report("protocol", "returned something that cannot be sent", error), tag)
