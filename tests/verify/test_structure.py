@@ -7,15 +7,13 @@ import mpmath
 import numpy as np
 import pytest
 
-import verify
 from verify.bounds import entry_limits
-from verify.bounds.structure import FactorLimits, far_end_limits
-from verify.candidates import decompose, low_rank, right_model
+from verify.bounds.structure import Identity, far_end_limits
+from verify.candidates import low_rank, right_model
 from verify.cases import make_case
 from verify.checks import CHECKS, QUICK
-from verify.checks.structure import FAR_END, Identity
+from verify.checks.structure import FAR_END
 from verify.defects import DEFECTS
-from verify.defects.factors import FACTORS
 from verify.folders import cache_folder
 from verify.oracle import Oracle
 from verify.result import LiveTarget, TargetError
@@ -200,63 +198,10 @@ def test_a_right_operator_passes_at_every_order(measure, parameters, dtype, leve
             assert verdict.compared >= 3
 
 
-def _turned(A, B, P):
-    """Any phases, any order of the modes, and any columns for the same low-rank part are right."""
-    Lambda, P, B, V = decompose(A, B, P)
-    phases = np.exp(1j * np.arange(len(Lambda)))
-    turn = np.array([[0.6, 0.8], [-0.8, 0.6]]) if P.shape[1] == 2 else np.array([[-1.0]])
-    V, P, B = V * phases, (P.T * phases.conj()).T @ turn, B * phases.conj()
-    P = np.concatenate([P, np.zeros((len(P), 1))], axis=1)
-    return Lambda[::-1], P[::-1], B[::-1], V[:, ::-1]
-
-
-def _by_eig(A, B, P):
-    """The general eigenvalue solver on the normal part."""
-    Lambda, V = np.linalg.eig((A + P @ P.T).astype(complex))
-    return Lambda, V.conj().T @ P, V.conj().T @ B, V
-
-
-@pytest.mark.parametrize("clothes", [_turned, _by_eig])
-@pytest.mark.parametrize("measure", ["legs", "legt", "lagt", "fout"])
-def test_right_factors_in_other_clothes_pass(clothes, measure, oracle):
-    for order in (4, 7, 16):
-        if clothes is _by_eig and measure == "fout":
-            continue  # a double eigenvalue has no unique eigenvectors, and eig does not make them orthogonal
-        case = make_case("x", measure, order=order, level="factors")
-        verdict = run(case, oracle, lambda m: replace(m, decompose=clothes))
-        assert verdict.status is Status.PASS, verdict.message
-
-
-def shown(defect):
-    """A case at which a defect is one."""
-    cases = (
-        make_case("x", measure, order=defect.order, level=level)
-        for level in STRUCTURE.levels
-        for measure in ("legs", "legt", "lmu")
-    )
-    return next(case for case in cases if defect.applies(case))
-
-
-@pytest.mark.parametrize("defect", FACTORS, ids=lambda defect: defect.key)
-def test_no_other_check_finds_these_defects(defect, oracle):
-    case = shown(defect)
-    target = defect.target(case, oracle)
-    for key, check in CHECKS.items():
-        if case.level in check.levels and check.why_not(case) is None:
-            status = check.run(case, oracle, target, QUICK).status
-            assert status is (Status.FAIL if key == "structure" else Status.PASS), key
-
-
 def test_a_wrong_odd_order_is_named(oracle):
     verdict = run(make_case("x", "legs", order=8), oracle, DEFECTS["odd_truncated"].alter)
     assert verdict.status is Status.FAIL
     assert "of order 7" in verdict.message or "of order 9" in verdict.message
-
-
-def test_a_missing_mode_is_a_wrong_shape(oracle):
-    verdict = run(make_case("x", "legs", order=5, level="factors"), oracle, DEFECTS["odd_mode_dropped"].alter)
-    assert verdict.status is Status.FAIL
-    assert "Lambda has shape (4,), expected (5,)" in verdict.message
 
 
 class OnlyEven:
@@ -284,36 +229,30 @@ def test_a_neighbour_that_crashes_is_an_error(oracle):
     assert STRUCTURE.run(make_case("x", "fout", order=4), oracle, target, QUICK).status is Status.ERROR
 
 
-@pytest.mark.parametrize("level", STRUCTURE.levels)
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 1e300])
-def test_what_is_no_operator_fails_without_a_warning(level, bad, oracle):
+def test_what_is_no_operator_fails_without_a_warning(bad, oracle):
     def alter(model):
         def system(order):
             A, B = model.system(order)
             return A + bad, B + bad
 
-        def spoil(*given):
-            return tuple(part + bad for part in decompose(*given))
+        return replace(model, system=system)
 
-        return replace(model, decompose=spoil) if level == "factors" else replace(model, system=system)
-
-    assert run(make_case("x", "legt", order=4, level=level), oracle, alter).status is Status.FAIL
+    assert run(make_case("x", "legt", order=4), oracle, alter).status is Status.FAIL
 
 
-@pytest.mark.parametrize(
-    ("measure", "parameters", "reason"),
-    [("lmu", {}, "rescaled coordinates"), ("lagt", {"alpha": 0.5}, "no unitary V"), ("jacobi", {}, "not known")],
-)
-def test_factors_that_do_not_exist_are_unsupported(measure, parameters, reason):
-    assert reason in STRUCTURE.why_not(make_case("x", measure, level="factors", **parameters))
+def test_a_tilted_window_is_unsupported():
+    assert "not known" in STRUCTURE.why_not(make_case("x", "jacobi"))
 
 
-def test_limits_of_factors_grow_with_what_they_are_made_of():
-    limits = FactorLimits(4, "float32", spread=3.0, rank=8.0, gain=2.0)
-    assert limits.normal == 11
-    assert limits.unitary.forward < limits.input.forward < limits.spectrum.forward < limits.whole.forward
-    assert limits.whole.backward == pytest.approx(4 * limits.whole.forward, rel=1e-6)
-    assert limits.low_rank.forward == pytest.approx(6 * 8 * 32 * 2.0**-24, rel=1e-4)
+@pytest.mark.parametrize("key", ["odd_truncated", "sign_from_top"])
+def test_no_other_check_finds_these_defects(key, oracle):
+    case = make_case("x", "lmu", order=6)
+    target = DEFECTS[key].target(case, oracle)
+    for other, check in CHECKS.items():
+        if case.level in check.levels and check.why_not(case) is None:
+            status = check.run(case, oracle, target, QUICK).status
+            assert status is (Status.FAIL if other == "structure" else Status.PASS), other
 
 
 def test_the_low_rank_part_of_a_model_is_that_of_the_identity(oracle):
@@ -323,8 +262,3 @@ def test_the_low_rank_part_of_a_model_is_that_of_the_identity(oracle):
         P, identity = low_rank(measure, A, B), Identity.of(case)
         expected = identity.gain * identity.mask * np.outer(B, B) / 2
         np.testing.assert_allclose(P @ P.T, expected, rtol=0, atol=1e-13)
-
-
-def test_the_factors_of_s5_are_those_of_legs(oracle):
-    report = verify.check("s5-pytorch-dplr", level="factors", orders=(4, 5, 32), checks=("structure",), oracle=oracle)
-    assert [v.status for v in report.verdicts] == [Status.PASS] * 3

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import scipy.linalg
+import scipy  # its parts are loaded when they are first used: a worker starts without them
 
 from verify.bounds.base import DISSIPATIVE, Operator, hold_degree
 

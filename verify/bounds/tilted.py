@@ -25,7 +25,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import scipy.special
+import scipy  # its parts are loaded when they are first used: a worker starts without them
 
 from verify.bounds.base import EVALUATION, SMALLEST_NORMAL, Limits, gamma
 

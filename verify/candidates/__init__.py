@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
-from verify.candidates.bases import NAMES, TILTED, WINDOWED, Factors, basis, decompose, low_rank
+from verify.candidates.bases import NAMES, TILTED, WINDOWED, Factors, basis, decompose, halved, low_rank, whole
 from verify.candidates.model import Array, Model, System, right_model
+from verify.candidates.stand_ins import STAND_INS
 
 __all__ = [
     "NAMES",
+    "STAND_INS",
     "TILTED",
     "WINDOWED",
     "Array",
@@ -18,6 +20,8 @@ __all__ = [
     "System",
     "basis",
     "decompose",
+    "halved",
     "low_rank",
     "right_model",
+    "whole",
 ]

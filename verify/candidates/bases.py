@@ -68,3 +68,17 @@ def decompose(A: Array, B: Array, P: Array) -> Factors:
     shift = np.trace(normal) / len(B)
     frequencies, V = np.linalg.eigh(-1j * (normal - shift * np.eye(len(B), dtype=A.dtype)))
     return shift + 1j * frequencies, V.conj().T @ P, V.conj().T @ B, V
+
+
+def whole(factors: Factors) -> Factors:
+    """All modes, and V."""
+    return factors
+
+
+def halved(measure: str, factors: Factors) -> Factors:
+    """One mode of each pair, that of the positive frequency, and the modes of frequency 0; sorted by frequency."""
+    Lambda, P, B, V = factors
+    order = len(Lambda)
+    alone = 2 - order % 2 if measure == "fout" else order % 2
+    kept = np.argsort(Lambda.imag, kind="stable")[(order - alone) // 2 :]
+    return Lambda[kept], P[kept], B[kept], V[:, kept]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from verify.bounds import gbt_weight, hold_degree
-from verify.candidates.bases import Factors, basis, decompose, low_rank
+from verify.candidates.bases import Factors, basis, decompose, low_rank, whole
 from verify.candidates.pieces import cardinals, exponential, last_cell, line, responses
 from verify.case import Case
 from verify.oracle import Oracle
@@ -49,6 +49,7 @@ class Model:
         times: times of the samples under the scale law (zoh: ends of the cells), where they are given.
         stream: (streams (S, L), i) -> the stream that is scanned for entry i of a batch.
         decompose: (A, B, P) -> the factors, P the low-rank part of A.
+        present: (Lambda, P, B, V) of all modes -> what is handed over of them, by name.
     """
 
     case: Case
@@ -68,6 +69,7 @@ class Model:
     times: tuple[float, ...] | None = None
     stream: Callable[[Array, int], Array] = lambda streams, i: streams[i]
     decompose: Callable[[Array, Array, Array], Factors] = decompose
+    present: Callable[[Factors], Any] = whole
 
     @property
     def dtype(self) -> Any:
@@ -143,11 +145,11 @@ class Model:
                 carried = carried @ np.stack([self._step(unit, none, k, *silence) for unit in units], axis=1)
         return self.columns(self.finish(columns.astype(self.dtype)))
 
-    def factors(self, order: int) -> Factors:
+    def factors(self, order: int) -> Any:
         """``(Lambda, P, B, V)`` from the eigenvectors of the normal part, which a low-rank term makes of A."""
         A, B = self.matrices(order)
         with np.errstate(all="ignore"):
-            return self.decompose(A, B, low_rank(self.case.measure, A, B))
+            return self.present(self.decompose(A, B, low_rank(self.case.measure, A, B)))
 
     def reconstruct(self, state: Array, points: Array) -> Array:
         """Values at fractions of the window."""

@@ -1,22 +1,22 @@
-"""Structure of an operator: normal plus low rank, spectrum, nested orders, LMU as LegT, Pade; and its factors."""
+"""Structure of an operator: normal plus low rank, spectrum, nested orders, LMU as LegT, Pade."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from verify.boundary import Exact
-from verify.bounds import DISSIPATIVE, Limits, entry_limits, weights
-from verify.bounds.structure import FactorLimits, far_end_limits
+from verify.bounds import DISSIPATIVE, Limits, entry_limits
+from verify.bounds.structure import Identity, far_end_limits
 from verify.case import Case
 from verify.checks.base import MEANINGFUL, Check, Record, Suite, judge, malformed
 from verify.defects import Defect, pick
 from verify.oracle import Oracle
-from verify.result import FACTORS, Result, Target, TargetError
+from verify.result import Result, Target, TargetError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -28,51 +28,6 @@ LARGEST = 65
 """Orders up to which balls are solved for, 64 and its neighbour: the time, a second here, grows with the cube of it."""
 
 
-@dataclass(frozen=True)
-class Identity:
-    """``A W + W A^T = -shift W - gain (mask * B B^T)``, the identity that makes A normal plus low rank.
-
-    In the coordinates ``W^{-1/2} c`` it says that the symmetric part of A is a multiple of the identity and a low-rank
-    part, hence that A less the latter is normal.
-
-    Attributes:
-        W: (N,) diagonal: 1 for orthonormal bases, ``2n+1`` for LMU, ``(Lam_0/Lam_n)^2`` for LagT.
-        shift: LegS 1, LagT beta, windows 0.
-        gain: LegS 1, LagT ``1/beta``, LegT and LMU ``2 theta``, FouT theta. None for LagT with ``alpha != 0``, whose
-            low-rank part ``Lam_0^2/(Lam_n Lam_k)`` is not made from B.
-        mask: (N, N) where the low-rank part is: all, or (LegT, LMU) entries of even and even or of odd and odd index.
-    """
-
-    W: Array
-    shift: float
-    gain: float | None
-    mask: Array
-
-    @classmethod
-    def of(cls, case: Case) -> Identity:
-        """The identity of a measure that has one."""
-        parameters, n = case.float_parameters, np.arange(case.order)
-        W = weights(case.measure, parameters, case.order) ** -2.0
-        mask = np.ones((case.order, case.order))
-        if case.measure in ("legs", "legs_lti"):
-            return cls(W, 1.0, 1.0, mask)
-        if case.measure == "lagt":
-            beta = parameters["beta"]
-            return cls(W, beta, 1 / beta if parameters["alpha"] == 0 else None, mask)
-        if case.measure == "fout":
-            return cls(W, 0.0, parameters["theta"], mask)
-        return cls(W, 0.0, 2 * parameters["theta"], ((n[:, None] + n) % 2 == 0).astype(float))
-
-    def symmetric(self, M: Array) -> Array:
-        """``M W + W M^T``."""
-        return np.asarray(M * self.W + (M * self.W).T)
-
-
-def _pairs(values: Array) -> Array:
-    """Real and imaginary parts as a last axis of two."""
-    return np.stack([values.real, values.imag], axis=-1)
-
-
 class Structure(Check):
     """What an operator is as a whole, at its order and at both neighbours, one of them odd."""
 
@@ -81,16 +36,12 @@ class Structure(Check):
         "A is normal plus low rank, with the spectrum of its measure; every order contains the one below; LMU is LegT "
         "rescaled, and LegT's far end is a Pade approximant of the delay (S4, S5; LMU; HiPPO appendix D)"
     )
-    levels = ("matrices", "factors")
+    levels = ("matrices",)
 
     def why_not(self, case: Case) -> str | None:
-        """Factors need a normal part in the very coordinates of the state."""
+        """The tilted windows have no such structure."""
         if case.measure not in DISSIPATIVE:
             return f"{case.measure} is not known to be normal plus low rank, and its closure is new at each order"
-        if case.level != "factors":
-            return None
-        if case.measure == "lmu" or float(case.float_parameters.get("alpha", 0.0)) != 0:
-            return f"{case.measure} is normal plus low rank in rescaled coordinates only: no unitary V takes it there"
         return None
 
     def companions(self, case: Case) -> tuple[Case, ...]:
@@ -110,15 +61,12 @@ class Structure(Check):
                     raise
                 record.details.setdefault("left_out", {})[str(asked.order)] = error.message
                 continue
-            if case.level == "factors":
-                self._factors(asked, oracle, target, result, record)
-            elif self._matrices(asked, oracle, target, result, own, record):
+            if self._matrices(asked, oracle, target, result, own, record):
                 answers[asked.order] = result
-        if case.level == "matrices":
-            for small in sorted(answers):
-                if small + 1 in answers:
-                    pair = (answers[small], answers[small + 1])
-                    self._nested(replace(case, order=small), oracle, target, pair, record)
+        for small in sorted(answers):
+            if small + 1 in answers:
+                pair = (answers[small], answers[small + 1])
+                self._nested(replace(case, order=small), oracle, target, pair, record)
 
     def _matrices(self, case: Case, oracle: Oracle, target: Target, result: Result, own: bool, record: Record) -> bool:
         """Everything that is said of one order; False for an answer that has not its form."""
@@ -352,76 +300,8 @@ class Structure(Check):
                 )
             )
 
-    def _factors(self, case: Case, oracle: Oracle, target: Target, result: Result, record: Record) -> None:
-        """All modes are there, V is unitary, and the factors are the operator, its spectrum and its low-rank part."""
-        order, place = case.order, {"order": case.order}
-        rank = result.arrays["P"].shape[-1] if not result.malformed else 1
-        shapes = {"Lambda": (order,), "P": (order, rank), "B": (order,), "V": (order, order)}
-        for name in FACTORS:
-            problem = malformed(result, name, shapes[name], place)
-            if problem is not None:
-                record.add(problem)
-                return
-        A, B = oracle.system(case)
-        identity = Identity.of(case)
-        Lambda, P, column, V = (result.arrays[name] for name in FACTORS)
-        unit = np.eye(order)
-        low = -(A.high + A.high.T) / 2 - identity.shift / 2 * unit
-        limits = FactorLimits(
-            order,
-            case.dtype,
-            spread=float(np.hypot(np.linalg.norm((A.high - A.high.T) / 2, 2), identity.shift / 2)),
-            rank=float(np.trace(low)),
-            gain=float(np.linalg.norm(B.high)),
-        )
-        with np.errstate(all="ignore"):  # a wrong target may well overflow
-            image = V @ P
-            modes = Lambda[np.argsort(Lambda.imag, kind="stable")]
-            whole = (V * Lambda) @ V.conj().T - image @ image.conj().T
-            about, gain = np.abs(A.low) + A.radius, np.abs(B.low) + B.radius
-            # The low-rank part is formed in double precision: a sum and a difference of numbers below the norm of A.
-            formed = 2 * float(np.finfo(np.float64).eps) * (limits.spread + limits.rank)
-            spectrum: list[tuple[str, Array, Array, Array | float, Limits, float]] = []
-            if order <= LARGEST:  # beyond, the unitary V, the low-rank part and A pin the spectrum down between them
-                exact = oracle.frequencies(case)
-                rates = -identity.shift / 2 + 1j * exact.high
-                unknown = np.abs(exact.low) + exact.radius
-                spectrum = [("mode", modes, rates, unknown, limits.spectrum, limits.normal)]
-            comparisons: tuple[tuple[str, Array, Array, Array | float, Limits, float], ...] = (
-                *spectrum,
-                ("V^* V", V.conj().T @ V, unit, 0.0, limits.unitary, 1.0),
-                ("V P P^* V^*", image @ image.conj().T, low, about + formed, limits.low_rank, limits.rank),
-                ("V (Lambda - P P^*) V^*", whole, A.high, about, limits.whole, limits.normal),
-                ("V B", V @ column, B.high, gain, limits.input, limits.gain),
-            )
-        for name, got, expected, radius, limit, scale in comparisons:
-
-            def where(index: tuple[int, ...], name: str = name) -> dict[str, Any]:
-                at = f"{name} {index[0]} by frequency" if name == "mode" else f"{name} at {list(index)}"
-                return {"what": f"{at} of order {case.order} (real, imaginary)", "index": list(index), "order": order}
-
-            with np.errstate(all="ignore"):
-                error = np.abs(got - expected)
-            record.add(
-                judge(
-                    error,
-                    limit,
-                    truth=radius,
-                    scale=scale,
-                    got=_pairs(got),
-                    expected=_pairs(np.asarray(expected, dtype=complex)),
-                    where=where,
-                )
-            )
-
     def mutants(self, case: Case) -> Sequence[Defect]:
-        """Wrong factors; wrong odd orders; and operators with another spectrum, symmetric part or far end."""
-        if case.level == "factors":
-            return pick(
-                case,
-                *("plus_low_rank", "outer_sum", "clipped_B", "odd_mode_dropped", "unscaled_P", "unconjugated"),
-                *("rates_lost", "rates_clipped", "whole_diagonalised", "unrotated_P", "unrotated_B", "folded_modes"),
-            )
+        """Wrong odd orders; and operators with another spectrum, symmetric part or far end."""
         keys = ["odd_truncated", "sign_from_top", "negated_A", "diagonal_short", "doubled_operator", "scaled_one_sided"]
         # The identity and the nesting do not see a sign of B, nor which way FouT turns.
         keys += ["negated_B"] if case.measure in FAR_END else []

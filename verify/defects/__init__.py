@@ -9,10 +9,12 @@ from verify.defects.clocks import CLOCKS
 from verify.defects.factors import FACTORS
 from verify.defects.gradients import GRADIENTS
 from verify.defects.long_runs import LONG_RUNS
+from verify.defects.modes import MODES
 from verify.defects.operators import OPERATORS
 from verify.defects.readouts import READOUTS
 from verify.defects.recurrences import RECURRENCES
 from verify.defects.rules import RULES
+from verify.defects.side_effects import SIDE_EFFECTS
 from verify.defects.streams import STREAMS
 
 DEFECTS: dict[str, Defect] = {
@@ -25,9 +27,11 @@ DEFECTS: dict[str, Defect] = {
         READOUTS,
         GRADIENTS,
         FACTORS,
+        MODES,
         CLOCKS,
         STREAMS,
         LONG_RUNS,
+        SIDE_EFFECTS,
     )
     for defect in family
 }

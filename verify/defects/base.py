@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from verify.bounds import gbt_weight, hold_degree
-from verify.candidates import NAMES, Model, System, right_model
+from verify.candidates import NAMES, Factors, Model, System, right_model, whole
 from verify.case import STEPPING, Case
 from verify.oracle import Oracle
 from verify.result import LiveTarget, Target
@@ -41,12 +41,12 @@ class Defect:
     given: Mapping[str, float] = field(default_factory=dict)
     remembering: Callable[[], Callable[[Model], Model]] | None = None
 
-    def target(self, case: Case, oracle: Oracle) -> Target:
-        """The wrong candidate, as a target of this process."""
+    def target(self, case: Case, oracle: Oracle, present: Callable[[Factors], Any] = whole) -> Target:
+        """The wrong candidate, as a target of this process; ``present`` is how it hands over factors."""
         alter = self.alter if self.remembering is None else self.remembering()
 
         def bind(asked: Case) -> Model:
-            return alter(right_model(asked, oracle))
+            return alter(replace(right_model(asked, oracle), present=present))
 
         return LiveTarget(bind, name=self.key, bind=True)
 

@@ -115,7 +115,7 @@ FACTORS = (
     ),
     Defect(
         "clipped_B",
-        "B is clipped to modulus 1 in the coordinates of the modes",
+        "the modulus of B is clipped in the coordinates of the modes",
         "clipping the exact V^* B to modulus 1 gives the same B",
         _spoiled(_clipped),
         _factors,
