@@ -27,6 +27,15 @@ class Status(StrEnum):
     ERROR = "ERROR"
 
 
+def _written(value: Any) -> Any:
+    """The same with every number that JSON does not have as text: what a target answers must not stop a campaign."""
+    if isinstance(value, Mapping):
+        return {key: _written(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_written(item) for item in value]
+    return repr(float(value)) if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
@@ -110,9 +119,9 @@ class Verdict:
             "bound_source": self.bound_source,
             "compared": self.compared,
             "case": {"id": self.case.id, **self.case.to_json()},
-            "worst": dict(self.worst) if self.worst is not None else None,
+            "worst": _written(self.worst),
             "message": message,
-            "details": dict(self.details),
+            "details": _written(self.details),
             "seconds": round(self.seconds, 6),
         }
 

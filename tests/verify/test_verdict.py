@@ -164,3 +164,12 @@ def test_cases_and_inputs_have_stable_names():
     assert Signal((0.1,)).to_json()["samples"] == ["0x1.999999999999ap-4"]
     assert Transition((1.0,), 0.5, 2).id != Transition((1.0,), 0.5, 3).id
     assert ReadOut((1.0,), (0.5,)).to_json()["points"] == ["0x1.0000000000000p-1"]
+
+
+def test_numbers_that_json_does_not_have_are_written_as_text():
+    """The distances of a scan that overflows: a record of a campaign must hold them."""
+    details = {"errors": [math.inf, 1.5, -math.inf], "smallest": {"got": math.nan, "pair": (1, math.inf)}}
+    one = verdict(status=Status.FAIL, message="off", worst={"got": math.inf}, details=details)
+    record = json.loads(json.dumps(one.to_json(), allow_nan=False))
+    assert record["details"] == {"errors": ["inf", 1.5, "-inf"], "smallest": {"got": "nan", "pair": [1, "inf"]}}
+    assert record["worst"] == {"got": "inf"}

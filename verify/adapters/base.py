@@ -9,27 +9,25 @@ from typing import Any, Literal
 
 from verify.case import STEPPING, Case
 
+FAMILIES = {"gbt": "gbt(a)", "hold": "hold(d)"}
+"""Rules that come in families, and the name of all members together."""
 
-class Adapter(ABC):
-    """A library under test. Its attributes are read without importing the library; `bind` runs in the worker.
+
+class Capabilities:
+    """What is offered by an implementation that is told the case.
 
     Attributes:
         key: name of the target.
-        summary: one line about what it is.
-        distribution: name on PyPI, or None for our own.
         levels: levels offered.
         measures: measures offered, each with its fixed parameters (empty: any).
-        methods: rules offered.
+        methods: rules offered; ``gbt(a)`` and ``hold(d)`` are whole families.
         dtypes: arithmetics offered.
         devices: where it runs, ``cpu`` first.
         orders: smallest and largest order offered.
         normwise: True if matrices come out of a factorisation (rounding is relative to their norm).
-        convention: ``exact``, or ``auto`` where the library is known to use another consistent convention.
     """
 
     key: str
-    summary: str
-    distribution: str | None = None
     levels: tuple[str, ...] = ("matrices",)
     measures: Mapping[str, Mapping[str, str]]
     methods: tuple[str, ...] = ("bilinear",)
@@ -37,18 +35,13 @@ class Adapter(ABC):
     devices: tuple[str, ...] = ("cpu",)
     orders: tuple[int, int] = (1, 4096)
     normwise: bool = False
-    convention: Literal["exact", "auto"] = "exact"
-
-    @abstractmethod
-    def bind(self, case: Case) -> Any:
-        """The object to call for a case, with methods named after levels. Imports the library."""
 
     def refuse(self, case: Case) -> str | None:
-        """None, or a limit of the library beyond what the attributes say."""
+        """None, or a limit beyond what the attributes say."""
         return None
 
     def why_not(self, case: Case) -> str | None:
-        """None, or why the library has no such case."""
+        """None, or why there is no such case."""
         fixed = self.measures.get(case.measure)
         smallest, largest = self.orders
         if fixed is None:
@@ -62,11 +55,30 @@ class Adapter(ABC):
         ):
             if value not in offered:
                 return f"{self.key} has no {name} {value}; it has {', '.join(offered)}"
-        if case.level in STEPPING and case.method not in self.methods:
+        names = {case.method, FAMILIES.get(case.method.partition("(")[0])}
+        if case.level in STEPPING and names.isdisjoint(self.methods):
             return f"{self.key} has no rule {case.method}; it has {', '.join(self.methods)}"
         if not smallest <= case.order <= largest:
             return f"{self.key} takes orders from {smallest} to {largest}"
         return self.refuse(case)
+
+
+class Adapter(Capabilities, ABC):
+    """A library under test. Its attributes are read without importing the library; `bind` runs in the worker.
+
+    Attributes:
+        summary: one line about what it is.
+        distribution: name on PyPI, or None for our own.
+        convention: ``exact``, or ``auto`` where the library is known to use another consistent convention.
+    """
+
+    summary: str
+    distribution: str | None = None
+    convention: Literal["exact", "auto"] = "exact"
+
+    @abstractmethod
+    def bind(self, case: Case) -> Any:
+        """The object to call for a case, with methods named after levels. Imports the library."""
 
     def version(self) -> str | None:
         """Installed version of the library, None if it is not installed."""

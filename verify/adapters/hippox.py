@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from verify.adapters.base import Adapter
+from verify.adapters.jax_base import use_jax
 from verify.case import Case
-from verify.folders import cache_folder
 
 _FAMILIES: dict[str, tuple[str, dict[str, str], str]] = {
     "legs": ("legs", {}, "scaled Legendre"),
@@ -22,24 +24,15 @@ _FAMILIES: dict[str, tuple[str, dict[str, str], str]] = {
 
 
 class _Operator:
-    """One family at one precision."""
+    """One family."""
 
-    def __init__(self, family: str, dtype: str) -> None:
+    def __init__(self, family: str) -> None:
         self.family = family
-        self.dtype = dtype
 
     def matrices(self, order: int) -> tuple[Any, Any]:
         """``Hippo(...)()`` without diagonalisation; Fourier families lose their dead sine of frequency 0."""
-        import jax  # noqa: PLC0415 -- a guest, imported in the worker
-        import numpy as np  # noqa: PLC0415
-        from hippox.main import Hippo  # noqa: PLC0415
+        from hippox.main import Hippo  # noqa: PLC0415 -- a guest, imported in the worker
 
-        jax.config.update("jax_enable_x64", self.dtype == "float64")
-        if jax.config.jax_compilation_cache_dir is None:
-            # jax compiles each operation for each shape: half a minute in all, so its own cache is kept between runs.
-            jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "jax"))
-            jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-            jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
         fourier = self.family.startswith("fo")
         # hippox counts pairs (cos j, sin j) from j = 0, whose sine is zero; here the constant stands alone.
         size = order + 1 + (order + 1) % 2 if fourier else order
@@ -53,21 +46,39 @@ class _Operator:
         return A[np.ix_(kept, kept)], B[kept]
 
 
+class _Factored:
+    """One family as hippox gives it unless told otherwise, diagonalised, with the low-rank term kept."""
+
+    def __init__(self, family: str) -> None:
+        self.family = family
+
+    def factors(self, order: int) -> tuple[Any, Any, Any, Any]:
+        """``Hippo(..., dplr=True)()``: eigenvalues, low-rank term as columns, B in their coordinates, eigenvectors."""
+        from hippox.main import Hippo  # noqa: PLC0415
+
+        params = Hippo(state_size=order, basis_measure=self.family, dplr=True)()
+        low_rank = np.asarray(params.low_rank_term).reshape(-1, order).T
+        return params.state_matrix, low_rank, params.input_matrix, params.eigenvector_pair[0]
+
+
 class Hippox(Adapter):
-    """One basis measure of hippox."""
+    """One basis measure of hippox, whole or in its factors."""
 
     distribution = "hippox"
     dtypes = ("float64", "float32")
 
-    def __init__(self, family: str) -> None:
+    def __init__(self, family: str, factored: bool = False) -> None:
         measure, parameters, summary = _FAMILIES[family]
         self.family = family
-        self.key = f"hippox-{family.replace('_', '-')}"
-        self.summary = f"hippox.Hippo(basis_measure={family!r}): {summary}"
+        self.factored = factored
+        self.key = f"hippox-{family.replace('_', '-')}" + ("-dplr" if factored else "")
+        self.summary = f"hippox.Hippo(basis_measure={family!r}{', dplr=True' if factored else ''}): {summary}"
         self.measures = {measure: parameters}
+        self.levels = ("factors",) if factored else ("matrices",)
         # The sines of hippox run the other way: a consistent change of sign of those coefficients.
         self.convention = "auto" if measure == "fout" else "exact"
 
     def bind(self, case: Case) -> Any:
         """The operator at the precision of the case (jax: a global switch, set in the worker)."""
-        return _Operator(self.family, case.dtype)
+        use_jax(case.dtype)
+        return (_Factored if self.factored else _Operator)(self.family)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from verify.expected import stated
 from verify.report.records import SEVERITY, WORDS, Records, variant
 from verify.verdict import Status, Verdict
 
@@ -152,9 +153,8 @@ def diagnosis(verdict: Verdict) -> list[tuple[str, str]]:
 
 
 def expected_reason(verdict: Verdict) -> tuple[str, str]:
-    """Reason and link of an expected failure, from ``[expected: reason; link]`` at the end of its message."""
-    inside = verdict.message.rpartition("[expected: ")[2].rstrip("]")
-    reason, _, link = inside.rpartition("; ")
+    """Reason and link of an expected failure; without them, its message."""
+    reason, link = stated(verdict.message)
     return (reason, link) if reason else (verdict.message, "")
 
 
