@@ -11,7 +11,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-LIBRARIES = ("numpy", "scipy", "mpmath", "python-flint", "hypothesis", "torch", "jax", "s5-pytorch", "hippox", "chex")
+LIBRARIES = (
+    *("numpy", "scipy", "mpmath", "python-flint", "hypothesis", "torch", "jax", "s5-pytorch", "hippox", "chex"),
+    *("control", "mambapy", "minimamba", "keras-lmu", "keras", "tensorflow", "discretax", "juniper-recurrence-model"),
+)
 
 
 @lru_cache(maxsize=1)
@@ -57,6 +60,25 @@ def _cpu() -> str:
     return platform.processor() or platform.machine()
 
 
+def _blas() -> str | None:
+    """The library that matrix products of numpy come from; its last digits differ from that of another one."""
+    try:
+        import numpy as np  # noqa: PLC0415
+
+        found = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+        return f"{found['name']} {found['version']}"
+    except (ImportError, KeyError, TypeError):
+        return None
+
+
+def _cores() -> int | None:
+    """Cores this process may run on: a container may have fewer than the machine."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except (AttributeError, OSError):
+        return os.cpu_count()
+
+
 def collect(seed: int) -> dict[str, Any]:
     """Everything needed to repeat a run.
 
@@ -69,7 +91,7 @@ def collect(seed: int) -> dict[str, Any]:
     status = _git("status", "--porcelain") if commit else None
     threads = {
         name: os.environ[name]
-        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
         if name in os.environ
     }
     return {
@@ -80,6 +102,8 @@ def collect(seed: int) -> dict[str, Any]:
         "platform": platform.platform(),
         "cpu": _cpu(),
         "cores": os.cpu_count(),
+        "usable_cores": _cores(),
+        "blas": _blas(),
         "threads": threads,
         "seed": seed,
     }

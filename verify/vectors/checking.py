@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -54,7 +55,9 @@ def check(
             f"{document.checksum[:12]}...: name the file it read with --vectors"
         )
     truth = oracle or default_oracle()
-    report = Report(given.program, [], provenance={**collect(0), "vectors": document.checksum})
+    digest = hashlib.sha256(answers.read_bytes()).hexdigest() if answers.is_file() else None  # a pipe is read once
+    files = {"vectors": document.checksum, "answers": digest}
+    report = Report(given.program, [], provenance={**collect(0), **files})
     judged: list[Judged] = []
     for done, (name, record) in enumerate(document.vectors.items(), start=1):
         question = Question(record, given.program, given.dtype)

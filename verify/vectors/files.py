@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from verify.boundary import Exact
+from verify.result import one_line
 
 ANSWERS = "hippo-answers/1"
 DOUBLE = 17
@@ -75,7 +76,7 @@ def read_answers(path: Path) -> Answers:
         else:
             raise FormatError(f"{path}: the answer to {name!r} has neither a list 'values' nor 'unsupported'")
     told = header.get("vectors")
-    program, document = str(header.get("program", path.name)), told if isinstance(told, str) else None
+    program, document = one_line(str(header.get("program", path.name))), told if isinstance(told, str) else None
     return Answers(program, dtype, values, unsupported, repeated, document)
 
 

@@ -1,0 +1,57 @@
+"""Reports for the tests of outputs: every status, and hostile text wherever a target can put any."""
+
+from dataclasses import replace
+
+from verify.campaign import Report
+from verify.cases import make_case
+from verify.diagnosis import Diagnosis
+from verify.provenance import collect
+from verify.verdict import Status, Verdict
+
+NASTY = (
+    "\x1b[31m[red]loud[/red] [/] :skull: </script> ]]> & \"'<b>|` \x00\x07\r\n\ud800 \\",
+    "##[set-output name=verdict]pass ##[add-mask]a",
+    "::set-output name=verdict::pass",
+    "\n::stop-commands::token\r::error::x",
+    "%0A::error::x%25",
+    "a\\|b\\\\|c\\",
+    "``` `` ` |x| ```",
+    "![x](http://a.b/c) [x](javascript:y) <img src=x onerror=y> @somebody **x** _y_ ~~z~~ &lt;i&gt;",
+    "`",
+    "| a | b |\n|---|---|",
+    " lead and trail ",
+    "",
+)
+"""What a target may say, in any place."""
+
+
+def verdict(status=Status.PASS, check="ode", target="mine.py:legs", message="because", **more):
+    """A verdict of a status; more fields of its case or of itself."""
+    fields = {key: more.pop(key) for key in tuple(more) if key in ("worst", "details", "seconds", "claim")}
+    case = replace(make_case(target, **more), target=target)
+    numbers = {}
+    if status in (Status.PASS, Status.UNEXPECTED_PASS, Status.FAIL, Status.EXPECTED_FAIL, Status.INCONCLUSIVE):
+        wrong = status in (Status.FAIL, Status.EXPECTED_FAIL)
+        numbers = {"measured": 2.0 if wrong else 0.5, "bound": 1.0, "bound_source": "a lemma", "compared": 3}
+    return Verdict(check, fields.pop("claim", "a claim"), case, status, message=message, **numbers, **fields)
+
+
+def report(*verdicts, target="mine.py:legs", **more):
+    """A report with the provenance of this machine."""
+    provenance = {**collect(0), "suite": "quick", "accuracy": "entrywise", "live": False}
+    return Report(target, list(verdicts), **{"provenance": provenance, **more})
+
+
+def every_status():
+    """A verdict of each status."""
+    return report(*(verdict(status, order=order) for order, status in enumerate(Status, start=1)))
+
+
+def hostile(text):
+    """A report in which a target has said something everywhere it can."""
+    bad = [
+        verdict(status, f"check{place}", message=f"it says {text}", target=f"mine.py:{text}", worst={"stdout": text})
+        for place, status in enumerate(status for status in Status if status is not Status.PASS)
+    ]
+    found = [Diagnosis("writing", f"it wrote {text}", text)]
+    return report(*bad, target=f"mine.py:{text}", diagnosis=found, notes=[f"a note: {text}"])
