@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from verify import expected as expectations
+from verify.adapters.exec_protocol import PREFIX
+from verify.adapters.isolated import target_of
 from verify.campaign import verdicts_of
 from verify.case import DEFAULT_ORDERS, Case
 from verify.cases import UsageError, make_case
@@ -15,7 +19,7 @@ from verify.checks import CHECKS, SUITES
 from verify.diagnosis import diagnose
 from verify.folders import cache_folder
 from verify.oracle import Oracle
-from verify.result import LiveTarget, TargetError
+from verify.result import LiveTarget, Target, TargetError
 from verify.verdict import Status, Verdict
 
 
@@ -29,7 +33,8 @@ class TargetCheck:
     """One check of one target at one order, to be called in a test.
 
     It fails the test with the verdict's message; what does not apply is skipped with its reason, and what cannot be
-    decided fails too: a suite that asks for a verdict should not be told nothing in green.
+    decided fails too: a suite that asks for a verdict should not be told nothing in green. An expected failure is an
+    xfail; a pass where a failure is expected fails.
 
     Attributes:
         target: the callable or object under test.
@@ -41,12 +46,21 @@ class TargetCheck:
     """
 
     def __init__(
-        self, target: Any, case: Case, key: str, *, suite: str | None, seed: int | None, normwise: bool
+        self,
+        target: Any,
+        case: Case,
+        key: str,
+        *,
+        suite: str | None,
+        seed: int | None,
+        normwise: bool,
+        expected: Sequence[expectations.Entry],
     ) -> None:
         self.target = target
         self.case = case
         self.key = key
         self._normwise = normwise
+        self._expected = expected
         self._asked = (suite, seed)
         self.prepare("quick", 0)
 
@@ -65,13 +79,15 @@ class TargetCheck:
         import pytest  # noqa: PLC0415 -- only where pytest runs
 
         __tracebackhide__ = True
-        subject = LiveTarget(self.target, self.case.level, normwise=self._normwise)
+        subject = _subject(self.target, self.case.level, self._normwise)
         oracle = _oracle(cache_folder())
         suite = replace(SUITES[self.suite], seed=self.seed)
-        (verdict,) = verdicts_of(self.case, subject, oracle, suite, [self.key])
+        (verdict,) = expectations.apply(verdicts_of(self.case, subject, oracle, suite, [self.key]), self._expected)
         self.verdict = verdict
         if verdict.status is Status.UNSUPPORTED:
             pytest.skip(verdict.message)
+        if verdict.status is Status.EXPECTED_FAIL:
+            pytest.xfail(verdict.message)
         if verdict.status is not Status.PASS:
             causes = diagnose(subject, [verdict], oracle, limit=1) if verdict.status is Status.FAIL else []
             lines = [f"{verdict.status}: {verdict.message}"]
@@ -96,6 +112,7 @@ def parametrize_with_checks(
     checks: Iterable[str] | None = None,
     suite: str | None = None,
     seed: int | None = None,
+    expected: Path | str | None = None,
 ) -> Callable[[Callable[..., None]], Any]:
     """Decorator that runs a test once per target, check and order.
 
@@ -106,7 +123,7 @@ def parametrize_with_checks(
     names of your own.
 
     Args:
-        targets: live callables or objects, or a mapping of names to them.
+        targets: live callables or objects, ``exec:COMMAND``, or a mapping of names to them.
         measure: what they claim to be.
         level: level of a plain callable (default ``matrices``); an object is tried at each level it offers, or at this
             one alone.
@@ -121,9 +138,14 @@ def parametrize_with_checks(
         checks: keys of the checks to run; default all.
         suite: ``quick`` or ``full``; default: what ``pytest --hippo-suite`` says, else quick.
         seed: seed of the drawn inputs; default: what ``pytest --hippo-seed`` says, else 0.
+        expected: TOML file of expected failures; its targets are the names in the tests' names.
+
+    Warns:
+        UserWarning: an entry of that file has expired; the failures it spoke of fail again.
 
     Raises:
         UsageError: no targets, one that offers no level, or arguments that do not make a case.
+        ValueError: the file of expected failures is wrong, or an entry of it speaks of none of the checks.
     """
     import pytest  # noqa: PLC0415
 
@@ -140,8 +162,10 @@ def parametrize_with_checks(
     sizes = list(dict.fromkeys(orders))
     if not sizes:
         raise UsageError("orders is empty; give at least one, such as 4,8,16")
+    named = list(_named(targets))
+    entries = [] if expected is None else expectations.load(Path(expected), [name for name, _ in named])
     found: list[TargetCheck] = []
-    for name, target in _named(targets):
+    for name, target in named:
         levels = _levels(name, target, level)
         cases = [
             make_case(
@@ -152,7 +176,7 @@ def parametrize_with_checks(
             for order in sizes
         ]  # fmt: skip
         mine = [
-            TargetCheck(target, case, key, suite=suite, seed=seed, normwise=accuracy == "normwise")
+            TargetCheck(target, case, key, suite=suite, seed=seed, normwise=accuracy == "normwise", expected=entries)
             for case in cases
             for key, check in CHECKS.items()
             if key in chosen and case.level in check.levels
@@ -166,6 +190,13 @@ def parametrize_with_checks(
         found.extend(mine)
     if not found:
         raise UsageError("targets is empty; give at least one callable or object")
+    for entry in entries:  # which tests will run is not known yet, so what they find is not asked for
+        entry.used = sum(entry.fits(check.key, check.case) for check in found)
+    for note in expectations.notes([entry for entry in entries if entry.expired]):
+        warnings.warn(note, stacklevel=2)
+    idle = expectations.notes([entry for entry in entries if not entry.expired])
+    if idle:
+        raise UsageError("; ".join(idle))
     return pytest.mark.parametrize("check", found, ids=repr)
 
 
@@ -187,7 +218,7 @@ def _named(targets: Any) -> Iterator[tuple[str, Any]]:
     pairs = (
         [(str(name), target) for name, target in targets.items()]
         if isinstance(targets, Mapping)
-        else [(LiveTarget(target).name, target) for target in targets]
+        else [(target if _is_command(target) else LiveTarget(target).name, target) for target in targets]
     )
     taken: set[str] = set()
     for name, target in pairs:
@@ -196,7 +227,19 @@ def _named(targets: Any) -> Iterator[tuple[str, Any]]:
             number += 1
             unique = f"{name}#{number}"
         taken.add(unique)
-        yield unique, target
+        # A command is started once for all its tests, and ends with this process.
+        yield unique, target_of(target) if _is_command(target) else target
+
+
+def _is_command(target: Any) -> bool:
+    return isinstance(target, str) and target.startswith(PREFIX)
+
+
+def _subject(target: Any, level: str | None, normwise: bool = False) -> Target:
+    if isinstance(target, Target):
+        target.normwise = normwise
+        return target
+    return LiveTarget(target, level, normwise=normwise)
 
 
 def _levels(name: str, target: Any, level: str | None) -> tuple[str, ...]:
@@ -204,9 +247,9 @@ def _levels(name: str, target: Any, level: str | None) -> tuple[str, ...]:
     if isinstance(target, str):
         raise UsageError(f"target {target!r} is a string; import it and give the object, or check it by verify.check")
     try:
-        offered = LiveTarget(target, level).levels()
+        offered = _subject(target, level).levels()
     except TargetError as error:
-        raise UsageError(f"target {target!r}: {error.message}") from None
+        raise UsageError(f"target {name if _is_command(name) else repr(target)}: {error.message}") from None
     if level is None:
         return offered
     make_case(name, level=level)  # a word that is no level at all is refused as such
