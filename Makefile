@@ -1,6 +1,7 @@
 # Two commands on a fresh machine with Python >= 3.11, make and pip: `make verify` and `make test`.
 
 PYTHON ?= python3
+PYTHON312 ?= python3.12
 VENV ?= .venv
 STAMP := $(VENV)/.installed
 BIN := $(VENV)/bin
@@ -10,7 +11,7 @@ STORE ?= .hippo-verify/run
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: verify test test-random lint wheel published power mutants clean
+.PHONY: verify test test-random lint wheel published published-keras-lmu published-3-12 power mutants clean
 .DEFAULT_GOAL := verify
 
 $(STAMP): pyproject.toml constraints.txt
@@ -40,7 +41,22 @@ wheel: $(STAMP)
 	$(BIN)/python -m build --wheel
 
 published: $(STAMP)  ## the verdicts on third-party libraries that README and reports/published show
-	$(BIN)/hippo-verify run --targets third-party --store .hippo-verify/published --markdown reports/published/third-party.md
+	$(BIN)/hippo-verify run --targets third-party --store .hippo-verify/published
+	$(BIN)/hippo-verify report .hippo-verify/published --libraries reports/published
+
+# Libraries that do not go into the pinned environment: each has its own, and its verdicts join the same table and page.
+published-keras-lmu: $(STAMP)  ## TensorFlow: more than two gigabytes
+	@test -x $(VENV)-keras-lmu/bin/python || $(PYTHON) -m venv $(VENV)-keras-lmu
+	@$(VENV)-keras-lmu/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[keras-lmu]'
+	$(VENV)-keras-lmu/bin/hippo-verify run --store .hippo-verify/published-keras-lmu \
+		--targets keras-lmu,keras-lmu-trainable,keras-lmu-raw,keras-lmu-fft
+	$(BIN)/hippo-verify report .hippo-verify/published-keras-lmu --libraries reports/published --environment keras-lmu
+
+published-3-12: $(STAMP)  ## libraries for Python 3.12: make published-3-12 PYTHON312=python3.12
+	@test -x $(VENV)-3-12/bin/python || $(PYTHON312) -m venv $(VENV)-3-12
+	@$(VENV)-3-12/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[third-party-3-12]'
+	$(VENV)-3-12/bin/hippo-verify run --store .hippo-verify/published-3-12 --targets juniper-lmu,discretax-s5
+	$(BIN)/hippo-verify report .hippo-verify/published-3-12 --libraries reports/published --environment python-3.12
 
 power: $(STAMP)  ## which property rejects which seeded defect, and whether any right variant is rejected (minutes)
 	$(BIN)/hippo-verify checks --power --seeds 1000 --markdown reports/published/power.md

@@ -5,6 +5,7 @@ from contextlib import nullcontext
 
 import hypothesis
 import mpmath
+import numpy as np
 import pytest
 
 hypothesis.settings.register_profile("dev", max_examples=20, deadline=None)
@@ -50,6 +51,14 @@ def _precision():
     before = mpmath.mp.prec
     yield
     assert mpmath.mp.prec == before
+
+
+@pytest.fixture(autouse=True)
+def _numpy_errors():
+    """Targets of this process may silence numpy; what calls them puts that back."""
+    before = np.geterr()
+    yield
+    assert np.geterr() == before
 
 
 @pytest.fixture(autouse=True)

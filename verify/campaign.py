@@ -75,7 +75,7 @@ class Report:
         diagnosis: explanations, most likely first.
         convention: what was found and undone, or None.
         provenance: versions, commit, machine, seed.
-        notes: entries of expected failures that matched nothing, as sentences.
+        notes: entries of expected failures that matched nothing or have expired, as sentences.
         required: how many cells must be decided, or None.
         counterexamples: where the inputs of failures were written (``folder``, ``files``, ``problem``), or None.
     """
@@ -109,7 +109,7 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """Exit code of the command line; 2 if an expected failure matched nothing and all else is well."""
+        """Exit code of the command line; 2 if an entry of the expected failures is at fault and all else is well."""
         code = EXIT[self.status]
         return 2 if code == 0 and self.notes else code
 
@@ -234,13 +234,17 @@ def plan(
 
 _TARGETS: dict[str, Target] = {}
 _WORKERS: dict[str, Worker] = {}
+_SUSPECTS: dict[str, str] = {}
+"""Library -> the target last asked, if it failed: what it has done to the process is not handed on to another one."""
 
 
 def run_unit(unit: Unit) -> list[Verdict]:
     """All verdicts of a unit; the oracle and the library's worker are kept for the next unit of this process."""
-    oracle = process_oracle()
+    oracle, library = process_oracle(), ADAPTERS[unit.target].distribution or unit.target
+    if _SUSPECTS.get(library, unit.target) != unit.target:
+        _WORKERS[library].close()
+        del _SUSPECTS[library]
     if unit.target not in _TARGETS:
-        library = ADAPTERS[unit.target].distribution or unit.target
         if library not in _WORKERS:
             close_targets()  # the plan is sorted by library: what came before is done
             _WORKERS[library] = make_worker(unit.target, timeout=unit.timeout, memory_limit=unit.memory_limit)
@@ -261,6 +265,8 @@ def run_unit(unit: Unit) -> list[Verdict]:
         explained = diagnose(target, verdicts, oracle)
         said = [item.to_json() for item in explained]
         verdicts = [replace(v, details={**v.details, "diagnosis": said}) if v in failing else v for v in verdicts]
+    if any(verdict.status in (Status.FAIL, Status.ERROR) for verdict in verdicts):
+        _SUSPECTS[library] = unit.target
     return verdicts
 
 
@@ -270,6 +276,7 @@ def close_targets() -> None:
         worker.close()
     _WORKERS.clear()
     _TARGETS.clear()
+    _SUSPECTS.clear()
 
 
 def run(
@@ -293,11 +300,13 @@ def run(
     """
     from verify.oracle import reference_fingerprint  # noqa: PLC0415
 
-    entries = expectations.load(expected or expectations.SHIPPED)
-    provenance = collect(seed)
+    # Of a library that is not installed nothing is expected: its absence is an error.
+    installed = {unit.target for unit in units if ADAPTERS[unit.target].version() is not None}
+    entries = expectations.load(expected or expectations.SHIPPED, installed)
+    provenance = {**collect(seed), "suite": ", ".join(dict.fromkeys(unit.suite.name for unit in units))}
     stable = {key: provenance[key] for key in ("versions", "commit", "dirty", "seed")}
     # Verdicts are recorded with their marks, so those of other expectations are not gone on with.
-    marks = [[entry.conditions, entry.reason, entry.link] for entry in entries]
+    marks = [[entry.conditions, entry.reason, entry.link, entry.lapsed] for entry in entries]
     fingerprint = json.dumps([stable, reference_fingerprint(), marks], sort_keys=True)
     store = VerdictStore(folder, provenance, fingerprint)
     report = Report("campaign", [], provenance=provenance)
@@ -309,10 +318,7 @@ def run(
             report.verdicts.extend(verdicts)
             if on_unit is not None:
                 on_unit(unit, verdicts, done)
-        checked = {unit.target for unit in units}
-        report.notes = [
-            f"expected failure matched nothing: {e.describe()}" for e in expectations.unmatched(entries, checked)
-        ]
+        report.notes = expectations.notes(entries)
         store.end(report.notes)
     finally:
         store.close()

@@ -51,8 +51,8 @@ def check(
     """Validate one implementation.
 
     Args:
-        target: ``package.module:attr``, ``file.py:attr`` or an adapter's name (run in a worker process), or a live
-            callable or object (run here; an exception becomes an ERROR verdict).
+        target: a name as on the command line, such as ``file.py:attr`` or ``exec:COMMAND`` (run in a worker process),
+            or a live callable or object (run here; an exception becomes an ERROR verdict).
         measure: key of the measure it claims to be.
         level: level to check; default: what the target offers, ``matrices`` for a plain callable.
         method: discretization rule.
@@ -68,7 +68,7 @@ def check(
         memory_limit: bytes a worker may hold; None for no limit.
         convention: ``exact``, or ``auto`` to find, report and undo a consistent convention first.
         target_arg: keywords passed on to the target.
-        expected: TOML file of expected failures.
+        expected: TOML file of expected failures, judged by ``$HIPPO_VERIFY_TODAY`` or else the date.
         accuracy: ``entrywise``, or ``normwise`` if the matrices come out of a factorisation.
         checks: keys of the checks to run; default all.
         counterexamples: folder for the inputs of failures, and for the call under way; None: they are not kept.
@@ -86,10 +86,6 @@ def check(
     ):
         if value not in accepted:
             raise UsageError(f"{name} is {value!r}; accepted: {', '.join(accepted)}")
-    if isinstance(target, str) and target.startswith("exec:"):
-        raise UsageError(
-            f"target is {target!r}: processes cannot be checked yet; give package.module:attr or file.py:attr"
-        )
     if not orders:
         raise UsageError("orders is empty; give at least one, such as 4,8,16")
     if target_arg and not isinstance(target, str):
@@ -104,7 +100,7 @@ def check(
         )
         for order in dict.fromkeys(orders)
     ]  # fmt: skip
-    entries = expectations.load(Path(expected)) if expected is not None else []
+    entries = [] if expected is None else expectations.load(Path(expected), [name])
     truth = oracle or default_oracle()
     folder = None if counterexamples is None else Path(counterexamples)
     asked = target_of(
@@ -113,7 +109,8 @@ def check(
     )  # fmt: skip
     subject = JournaledTarget(asked, folder)
     chosen = replace(SUITES[suite], seed=seed)
-    report = Report(name, [], provenance=collect(seed), convention_mode=convention)
+    how = {"suite": suite, "accuracy": accuracy, "live": not isinstance(target, str)}
+    report = Report(name, [], provenance={**collect(seed), **how}, convention_mode=convention)
     try:
         judged = _fill(report, subject, cases, level, chosen, list(checks or CHECKS), truth, convention, progress)
         report.verdicts = expectations.apply(report.verdicts, entries)
@@ -121,9 +118,7 @@ def check(
             save(report, folder, judged, truth, chosen, subject.problem)
     finally:
         subject.close()
-    report.notes = [
-        f"expected failure matched nothing: {entry.describe()}" for entry in expectations.unmatched(entries, [name])
-    ]
+    report.notes = expectations.notes(entries)
     return report
 
 

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shlex
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from verify.output_options import PARAMETERS, Outputs, with_outputs
+from verify.workflow import inert
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from verify.campaign import Report
     from verify.coverage import Requirement
 
@@ -25,6 +33,8 @@ app = typer.Typer(
 
 vectors = typer.Typer(help="Portable test vectors, for implementations in any language.", no_args_is_help=True)
 app.add_typer(vectors, name="vectors")
+certificate = typer.Typer(help="Conformance certificates, as check --certificate writes them.", no_args_is_help=True)
+app.add_typer(certificate, name="certificate")
 
 USAGE = 2
 
@@ -50,6 +60,13 @@ class Accuracy(StrEnum):
     normwise = "normwise"
 
 
+TargetName = Annotated[
+    str,
+    typer.Argument(
+        help="package.module:attr, path/to/file.py:attr, description.toml, exec:COMMAND, or the name of an adapter or "
+        "of a registered target."
+    ),
+]
 Measure = Annotated[str, typer.Option(help="Measure it claims to be; see `hippo-verify measures`.")]
 Method = Annotated[
     str, typer.Option(help="Rule: bilinear, backward_euler, euler, zoh, trapezoid, foh, gbt(a) or hold(d).")
@@ -65,7 +82,7 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def _fail(message: str, code: int = USAGE) -> NoReturn:
-    typer.echo(f"hippo-verify: {message}", err=True)
+    typer.echo(f"hippo-verify: {inert(message)}", err=True)
     raise typer.Exit(code)
 
 
@@ -125,9 +142,10 @@ def _keywords(pairs: list[str]) -> dict[str, Any]:
 
 
 @app.command()
+@with_outputs
 def check(
     context: typer.Context,
-    target: Annotated[str, typer.Argument(help="package.module:attr, path/to/file.py:attr, or an adapter's name.")],
+    target: TargetName,
     measure: Measure = "legs",
     level: Annotated[
         str | None, typer.Option(help="matrices, step, scan, reconstruct or gradient; default: all it offers.")
@@ -164,16 +182,15 @@ def check(
     keep: Annotated[
         bool, typer.Option("--keep/--no-counterexamples", help="Whether the inputs of failures are kept.")
     ] = True,
-    json_: Annotated[Path | None, typer.Option("--json", help="Write the result as JSON.")] = None,
-    junit_xml: Annotated[Path | None, typer.Option(help="Write JUnit XML.")] = None,
-    sarif: Annotated[Path | None, typer.Option(help="Write SARIF 2.1.0.")] = None,
-    markdown: Annotated[Path | None, typer.Option(help="Write a Markdown summary.")] = None,
     progress: Annotated[bool, typer.Option(help="Show progress.")] = True,
+    *,
+    outputs: Outputs,
 ) -> None:
     """Validate one implementation, or ask it again what a file says."""
-    from verify import checking, console, outputs, replaying  # noqa: PLC0415
+    from verify import checking, console, replaying  # noqa: PLC0415
     from verify.vectors.checking import by_id  # noqa: PLC0415
 
+    _usable(outputs)
     required = _requirement(require_coverage)
     if timeout <= 0:
         _fail(f"--timeout is {timeout}; accepted: seconds above 0")
@@ -181,6 +198,9 @@ def check(
     for name in _NOT_REPLAYED if replay else ():
         if name in given:
             _fail(f"--{name} is given beside --replay: it is in the file")
+    for name in ("certificate", "badge") if replay else ():
+        if name in outputs.files:
+            _fail(f"--{name} is given beside --replay: a few questions asked again are no check; run it without")
     with console.progress(progress) as show:
         try:
             report = replaying.replay(
@@ -198,15 +218,14 @@ def check(
         except ValueError as error:
             _fail(str(error))
     report.required = required
-    _write(report, {"json": json_, "markdown": markdown}, outputs.WRITERS)
-    named = by_id(report) if replay else report
-    _write(named, {"junit-xml": junit_xml, "sarif": sarif}, outputs.WRITERS)
-    console.show_check(report)
-    retold = [
-        f"--{name.replace('_', '-')}={value}" for name in _RETOLD if name in given for value in _each(context, name)
-    ]
-    console.show_counterexamples(report, ["hippo-verify", "check", target, *retold])
-    raise typer.Exit(report.exit_code)
+    asking = ["hippo-verify", "check", target]
+    report.provenance["command"] = [*asking, *_given(context, without=_BESIDE)]
+
+    def tell() -> None:
+        console.show_check(report)
+        console.show_counterexamples(report, [*asking, *_given(context, only=_RETOLD)])
+
+    _deliver(report, outputs, tell, by_id(report) if replay else None)
 
 
 _NOT_REPLAYED = ("orders", "theta", "dt", "alpha", "beta", "suite", "seed", "expected")
@@ -214,9 +233,21 @@ _RETOLD = ("target_arg", "convention", "accuracy", "timeout", "memory_limit")
 """Options of `check` that say how a target is asked, not what: a replay needs them too."""
 
 
-def _each(context: typer.Context, name: str) -> list[Any]:
-    value = context.params[name]
-    return [str(item) for item in value] if isinstance(value, list | tuple) else [str(value)]
+_BESIDE = ("progress", "counterexamples", "keep", "store", "report", "jobs", *PARAMETERS)
+"""Options on which no verdict depends."""
+
+
+def _given(context: typer.Context, only: tuple[str, ...] | None = None, without: tuple[str, ...] = ()) -> list[str]:
+    """The options that were given, so that they can be given again."""
+    found = []
+    for parameter in context.command.params:
+        name = str(parameter.name)
+        typed = str(context.get_parameter_source(name)).endswith("COMMANDLINE")
+        if typed and parameter.param_type_name == "option" and name not in without and (only is None or name in only):
+            value = context.params[name]
+            each = value if isinstance(value, list | tuple) else [value]
+            found += [f"{parameter.opts[-1]}={item}" for item in each]
+    return found
 
 
 def _requirement(text: str | None) -> Requirement | None:
@@ -228,32 +259,45 @@ def _requirement(text: str | None) -> Requirement | None:
         _fail(str(error))
 
 
-def _write(report: Report, paths: dict[str, Path | None], writers: Any) -> None:
-    for kind, path in paths.items():
-        if path is not None:
-            try:
-                writers[kind](path, report)
-            except OSError as error:
-                _fail(f"--{kind}: cannot write {path}: {error.strerror or error}")
+def _usable(outputs: Outputs) -> None:
+    wrong = outputs.misuse()
+    if wrong:
+        _fail(wrong)
+
+
+def _deliver(report: Report, outputs: Outputs, tell: Callable[[], None], named: Report | None = None) -> NoReturn:
+    """Write the outputs, tell whoever looks on, and end with the exit code."""
+    try:
+        outputs.write(report, named)
+    except ValueError as error:
+        _fail(str(error))
+    with outputs.aside():
+        tell()
+        outputs.annotate(report)
+    raise typer.Exit(report.exit_code)
 
 
 @app.command()
 def identify(
-    target: Annotated[str, typer.Argument(help="package.module:attr, path/to/file.py:attr, or an adapter's name.")],
+    target: TargetName,
     level: Annotated[str | None, typer.Option(help="matrices, step or scan; default: the first it offers.")] = None,
-    method: Method = "bilinear",
-    dt: Annotated[float | None, typer.Option(help="Sample spacing; leave out for the scale law.")] = None,
+    method: Annotated[
+        str | None, typer.Option(help="Rule of a step or scan, such as zoh or gbt(1/3); default: it is found.")
+    ] = None,
+    dt: Annotated[
+        float | None, typer.Option(help="Sample spacing; default: unknown, and a window shows as its samples.")
+    ] = None,
     target_arg: Annotated[list[str] | None, typer.Option(help="KEY=VALUE passed on to the target; repeatable.")] = None,
     timeout: Annotated[float, typer.Option(help="Seconds per call.")] = 60.0,
     memory_limit: Annotated[str, typer.Option(help="Memory the target may hold.")] = "2GiB",
     json_: Annotated[bool, typer.Option("--json", help="Print the matches as JSON.")] = False,
 ) -> None:
-    """Say which measure, scaling, sign, window and time shift an implementation has."""
+    """Say which measure, scaling, sign, window, shift, rule and arithmetic an implementation has."""
     from verify import identification  # noqa: PLC0415
     from verify.result import TargetError  # noqa: PLC0415
 
     try:
-        matches = identification.identify(
+        found = identification.identify(
             target, level=level, method=method, dt=dt, target_arg=_keywords(target_arg or []), timeout=timeout,
             memory_limit=_bytes(memory_limit),
         )  # fmt: skip
@@ -262,21 +306,17 @@ def identify(
     except TargetError as error:
         _fail(f"{target}: {error.message}", 3)
     if json_:
-        typer.echo(
-            json.dumps(
-                {"schema": "hippo-verify/1", "target": target, "matches": [m.to_json() for m in matches]}, indent=2
-            )
-        )
-    elif not matches:
-        typer.echo(f"{target}: no HiPPO operator that we know, under any scaling, sign, window or shift")
+        typer.echo(json.dumps({"schema": "hippo-verify/1", "target": target, **found.to_json()}, indent=2))
     else:
-        for rank, match in enumerate(matches):
-            typer.echo(f"{'  or ' if rank else ''}{match.describe()}  (residual {match.residual:.1e})")
-    raise typer.Exit(0 if matches else 1)
+        for line in found.lines(target):
+            typer.echo(line)
+    raise typer.Exit(0 if found.matches else 1)
 
 
 @app.command()
+@with_outputs
 def run(
+    context: typer.Context,
     targets: Annotated[
         str | None, typer.Option(help="Adapters, with commas, or own, third-party; default: all installed.")
     ] = None,
@@ -298,20 +338,18 @@ def run(
     report: Annotated[
         Path | None, typer.Option(file_okay=False, help="Write the HTML report into this folder.")
     ] = None,
-    json_: Annotated[Path | None, typer.Option("--json", help="Write the result as JSON.")] = None,
-    junit_xml: Annotated[Path | None, typer.Option(help="Write JUnit XML.")] = None,
-    sarif: Annotated[Path | None, typer.Option(help="Write SARIF 2.1.0.")] = None,
-    markdown: Annotated[Path | None, typer.Option(help="Write a Markdown summary.")] = None,
     progress: Annotated[bool, typer.Option(help="Show progress.")] = True,
+    *,
+    outputs: Outputs,
 ) -> None:
     """Run the whole campaign: targets x measures x orders x rules x dtypes x checks."""
-    import os  # noqa: PLC0415
     from dataclasses import replace  # noqa: PLC0415
 
-    from verify import campaign, console, counterexamples, outputs  # noqa: PLC0415
+    from verify import campaign, console, counterexamples  # noqa: PLC0415
     from verify.adapters import ADAPTERS  # noqa: PLC0415
     from verify.checks import SUITES  # noqa: PLC0415
 
+    _usable(outputs)
     required = _requirement(require_coverage)
     installed = [key for key, adapter in ADAPTERS.items() if adapter.version() is not None]
     groups = {
@@ -341,19 +379,25 @@ def run(
     counterexamples.save_campaign(
         result, store / "counterexamples", campaign.default_oracle(), replace(SUITES[suite.value], seed=seed)
     )
-    _write(result, {"json": json_, "junit-xml": junit_xml, "sarif": sarif, "markdown": markdown}, outputs.WRITERS)
-    console.show_campaign(result, store)
-    console.show_counterexamples(result, ["hippo-verify", "check", "TARGET"])
-    if report is not None:
-        _report(store, report)
-    raise typer.Exit(result.exit_code)
+    result.provenance["command"] = ["hippo-verify", "run", *_given(context, without=_BESIDE)]
+
+    def tell() -> None:
+        console.show_campaign(result, store)
+        console.show_counterexamples(result, ["hippo-verify", "check", "TARGET"])
+        if report is not None:
+            _report(store, report)
+
+    _deliver(result, outputs, tell)
 
 
-def _report(store: Path, folder: Path) -> None:
+def _report(store: Path, folder: Path, libraries: Path | None = None, environment: str = "dev") -> None:
     try:
         from verify.report import write_report  # noqa: PLC0415
+        from verify.report.libraries import publish  # noqa: PLC0415
 
-        typer.echo(f"report: {write_report(store, folder)}")
+        paths = [write_report(store, folder)] if libraries is None else publish(libraries, store, environment)
+        for path in paths:
+            typer.echo(f"report: {path}")
     except ImportError as error:
         _fail(f"the report needs {error.name}: pip install 'hippo-verify[report]'")
     except (OSError, ValueError) as error:
@@ -366,14 +410,22 @@ def report(
         ".hippo-verify/run"
     ),
     output: Annotated[Path, typer.Option(file_okay=False, help="Folder for index.html.")] = Path("reports/generated"),
+    libraries: Annotated[
+        Path | None,
+        typer.Option(
+            file_okay=False,
+            help="Instead: take the verdicts on third-party libraries into this folder's records, table and page.",
+        ),
+    ] = None,
+    environment: Annotated[str, typer.Option(help="With --libraries: name of where the verdicts were made.")] = "dev",
 ) -> None:
     """Make the HTML report from recorded verdicts alone."""
-    _report(store, output)
+    _report(store, output, libraries, environment)
 
 
 @app.command()
 def budget(
-    target: Annotated[str, typer.Argument(help="package.module:attr, path/to/file.py:attr, or an adapter's name.")],
+    target: TargetName,
     measure: Measure = "legs",
     signal: Annotated[
         str, typer.Option(help="wave, chirp, front, runge, corner, cubic or constant, drawn on the window.")
@@ -448,8 +500,6 @@ def export_vectors(
     progress: Annotated[bool, typer.Option(help="Show progress.")] = True,
 ) -> None:
     """Write certified test vectors: inputs as hex floats, answers with a radius."""
-    import os  # noqa: PLC0415
-
     from verify import console  # noqa: PLC0415
     from verify.vectors import documents  # noqa: PLC0415
 
@@ -475,7 +525,9 @@ def export_vectors(
 
 
 @vectors.command("check")
+@with_outputs
 def check_vectors(
+    context: typer.Context,
     answers: Annotated[Path, typer.Argument(dir_okay=False, help="Answers file, JSON or JSON Lines.")],
     against: Annotated[
         Path | None, typer.Option("--vectors", dir_okay=False, help="The vectors it answers (default: the quick set).")
@@ -483,36 +535,64 @@ def check_vectors(
     max_unsupported: Annotated[
         int | None, typer.Option(min=0, help="Fail if more vectors than this are listed as unsupported.")
     ] = None,
-    json_: Annotated[Path | None, typer.Option("--json", help="Write the result as JSON.")] = None,
-    junit_xml: Annotated[Path | None, typer.Option(help="Write JUnit XML.")] = None,
-    sarif: Annotated[Path | None, typer.Option(help="Write SARIF 2.1.0.")] = None,
-    markdown: Annotated[Path | None, typer.Option(help="Write a Markdown summary.")] = None,
     progress: Annotated[bool, typer.Option(help="Show progress.")] = True,
+    *,
+    outputs: Outputs,
 ) -> None:
     """Judge what a program answered, and name what is wrong."""
-    from verify import console, outputs  # noqa: PLC0415
+    from verify import console  # noqa: PLC0415
     from verify.vectors import checking  # noqa: PLC0415
 
+    _usable(outputs)
+    if str(answers).startswith("exec:"):
+        _fail(f"{answers} is a program: hippo-verify check {shlex.quote(str(answers))} --replay VECTORS asks it")
     try:
         with console.progress(progress) as show:
             report = checking.check(answers, against, max_unsupported=max_unsupported, progress=show)
     except ValueError as error:
         _fail(str(error))
-    _write(report, {"json": json_, "markdown": markdown}, outputs.WRITERS)
-    _write(checking.by_id(report), {"junit-xml": junit_xml, "sarif": sarif}, outputs.WRITERS)
-    console.show_check(report)
-    raise typer.Exit(report.exit_code)
+    asking = ["hippo-verify", "vectors", "check", str(answers)]
+    report.provenance["command"] = [*asking, *_given(context, without=_BESIDE)]
+    _deliver(report, outputs, lambda: console.show_check(report), checking.by_id(report))
+
+
+@certificate.command("verify")
+def verify_certificate(
+    file: Annotated[Path, typer.Argument(dir_okay=False, help="A certificate.")], json_: JsonFlag = False
+) -> None:
+    """Say whether a certificate was edited, and whether the code here is still the code it speaks of."""
+    from verify import console  # noqa: PLC0415
+    from verify.outputs import certified  # noqa: PLC0415
+
+    try:
+        found = certified.findings(certified.read_certificate(file))
+    except ValueError as error:
+        _fail(str(error))
+    if json_:
+        rows = [{"what": item.what, "holds": item.holds, "text": item.text} for item in found]
+        typer.echo(json.dumps({"schema": "hippo-verify/1", "file": str(file), "findings": rows}, indent=2))
+    else:
+        for item in found:
+            console.show_finding(item.holds, item.what, item.text)
+    raise typer.Exit(certified.exit_code(found))
 
 
 @app.command()
 def targets(json_: JsonFlag = False) -> None:
-    """List the implementations we know."""
+    """List the implementations we know, and those that installed packages offer, which are not imported for it."""
     from verify.adapters import ADAPTERS  # noqa: PLC0415
+    from verify.adapters.entry_points import registered  # noqa: PLC0415
 
     rows = [
         {"key": key, "summary": adapter.summary, "version": adapter.version(), "levels": list(adapter.levels),
-         "measures": {name: dict(fixed) for name, fixed in adapter.measures.items()}, "dtypes": list(adapter.dtypes)}
+         "measures": {name: dict(fixed) for name, fixed in adapter.measures.items()}, "dtypes": list(adapter.dtypes),
+         "distribution": adapter.distribution or "hippo-verify", "source": "adapter"}
         for key, adapter in ADAPTERS.items()
+    ] + [
+        {"key": one.name, "summary": one.problem or f"{one.target}, registered by {one.distribution}",
+         "version": one.version, "levels": None, "measures": None, "dtypes": None, "distribution": one.distribution,
+         "source": "entry point", "target": one.target, "problem": one.problem or None}
+        for one in registered()
     ]  # fmt: skip
     _list(rows, json_, lambda row: f"{row['key']:<24} {row['version'] or 'not installed':<14} {row['summary']}")
 
@@ -547,7 +627,6 @@ def checks(
 def _power(
     suite: SuiteName, seeds: int, defects: list[str] | None, jobs: int, json_: bool, markdown: Path | None, shown: bool
 ) -> NoReturn:
-    import os  # noqa: PLC0415
 
     from verify import console, power, power_console  # noqa: PLC0415
     from verify.checks import SUITES  # noqa: PLC0415
@@ -579,8 +658,21 @@ def _power(
 
 
 @app.command()
-def measures(json_: JsonFlag = False) -> None:
-    """List the measures of the reference, and which of them targets can be checked against."""
+def measures(
+    json_: JsonFlag = False,
+    recognition: Annotated[
+        bool, typer.Option("--recognition", help="Measure how many conventions identify recognises (minutes).")
+    ] = False,
+    jobs: Annotated[int, typer.Option(help="Processes, with --recognition; 0: as many as cores.")] = 0,
+    every: Annotated[int, typer.Option(min=1, help="Try each n-th entry alone, with --recognition.")] = 1,
+    markdown: Annotated[Path | None, typer.Option(help="Write the table as Markdown, with --recognition.")] = None,
+    progress: Annotated[bool, typer.Option(help="Show progress.")] = True,
+) -> None:
+    """List the measures that can be checked and recognised, or measure how well they are recognised."""
+    if recognition:
+        _recognition(jobs, every, json_, markdown, progress)
+    if markdown is not None:
+        _fail("--markdown goes with --recognition")
     from verify.cases import PARAMETERS  # noqa: PLC0415
     from verify.oracle import known_measures  # noqa: PLC0415
 
@@ -593,6 +685,28 @@ def measures(json_: JsonFlag = False) -> None:
     )  # fmt: skip
 
 
+def _recognition(jobs: int, every: int, json_: bool, markdown: Path | None, shown: bool) -> NoReturn:
+
+    from verify import console, recognition, recognition_console  # noqa: PLC0415
+    from verify.folders import write_whole  # noqa: PLC0415
+
+    try:
+        with console.progress(shown) as show:
+            found = recognition.recognition(every=every, jobs=jobs or os.cpu_count() or 1, progress=show)
+    except KeyboardInterrupt:
+        _fail("stopped; nothing was written", 130)
+    if markdown is not None:
+        try:
+            write_whole(markdown, recognition_console.markdown(found).encode())
+        except OSError as error:
+            _fail(f"--markdown: cannot write {markdown}: {error.strerror or error}")
+    if json_:
+        typer.echo(json.dumps({"schema": "hippo-verify/1", **found.to_json()}, indent=2))
+    else:
+        recognition_console.show(found)
+    raise typer.Exit(1 if found.failures else 0)
+
+
 def _list(rows: list[dict[str, Any]], as_json: bool, line: Any) -> None:
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
@@ -603,6 +717,10 @@ def _list(rows: list[dict[str, Any]], as_json: bool, line: Any) -> None:
 
 def main() -> None:
     """Entry point of ``hippo-verify``."""
+    # A target of the working directory is found as it is under `python -m`, but shadows nothing that is installed.
+    here = os.getcwd()
+    if not {here, ""} & set(sys.path):
+        sys.path.append(here)
     app()
 
 

@@ -9,12 +9,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
+from rich.markup import escape as unmarked
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from verify.campaign import Report, Unit
+from verify.expected import stated
+from verify.result import one_line
 from verify.verdict import Status, Verdict
+from verify.workflow import inert
 
 STYLES = {
     Status.PASS: "green",
@@ -34,6 +37,11 @@ WORDS = {
 }
 SHOWN = 6
 """Failures listed one by one; the rest is in the JSON and the report."""
+
+
+def escape(text: str) -> str:
+    """Text that is neither markup to us nor a command to who reads the log."""
+    return unmarked(inert(text))
 
 
 def make_console(stderr: bool = False) -> Console:
@@ -88,7 +96,7 @@ def campaign_progress(wanted: bool, total: int) -> Iterator[Callable[[Unit, list
 def show_check(report: Report) -> None:
     """The word, the causes, the failures, the table."""
     console = make_console()
-    console.print(f"{WORDS[report.status]}  {escape(report.target)}")
+    console.print(f"{WORDS[report.status]}  {escape(one_line(report.target))}", soft_wrap=True)
     if report.convention is not None and not report.convention.trivial:
         console.print(f"  convention found and undone: {escape(report.convention.describe())}")
     elif report.convention is not None:
@@ -114,10 +122,16 @@ def show_check(report: Report) -> None:
     if len(listed) > SHOWN:
         console.print(f"  ... and {len(listed) - SHOWN} more; --json FILE has them all")
     for note in report.notes:
-        console.print(f"  [magenta]{escape(note)}[/]")
+        console.print(f"  [magenta]{escape(note)}[/]", soft_wrap=True)
     if report.coverage.shortfall:
         console.print(f"  [yellow]coverage is too small: {report.coverage.shortfall}[/]")
     console.print(_table(report.verdicts, lambda verdict: verdict.check, "check"))
+
+
+def show_finding(holds: bool | None, what: str, text: str) -> None:
+    """One line: whether something holds, what, and in words."""
+    word = {True: "[green]holds[/]", False: "[bold red]fails[/]", None: "[yellow]open[/]"}[holds]
+    make_console().print(f"{word}  {escape(one_line(what))}: {escape(one_line(text))}", soft_wrap=True)
 
 
 def show_counterexamples(report: Report, command: list[str]) -> None:
@@ -147,12 +161,12 @@ def show_campaign(report: Report, store: Path) -> None:
     console.print(_table(report.verdicts, lambda v: f"{v.case.target}  {v.case.measure}", "target"))
     seen = set()
     for verdict in report.verdicts:
-        reason = verdict.message.partition("[expected: ")[2].partition(";")[0]
+        reason, _ = stated(verdict.message)
         if verdict.status is Status.EXPECTED_FAIL and (verdict.case.target, reason) not in seen:
             seen.add((verdict.case.target, reason))
             console.print(f"  [yellow]expected[/] {escape(verdict.case.target)}: {escape(reason)}", soft_wrap=True)
     for note in report.notes:
-        console.print(f"  [magenta]{escape(note)}[/]")
+        console.print(f"  [magenta]{escape(note)}[/]", soft_wrap=True)
     if report.coverage.shortfall:
         console.print(f"  [yellow]coverage is too small: {report.coverage.shortfall}[/]")
     counts = ", ".join(f"{number} {name}" for name, number in report.counts.items() if number)

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from verify.bounds import gamma
-from verify.candidates import NAMES, right_model
+from verify.candidates import NAMES, halved, right_model, whole
 from verify.case import LEVELS, Case
 from verify.checks import CHECKS, QUICK
 from verify.convention import Convention, identify
 from verify.defects import DEFECTS, Defect
+from verify.factor_causes import causes
+from verify.factored import Factors, fitting
 from verify.inputs import Batch, Input, Order, ReadOut, Resumption, TimedSignal, read_input
 from verify.oracle import Oracle
 from verify.result import LiveTarget, Result, Target, TargetError, Wrapped
@@ -42,6 +44,14 @@ PROBE = 24
 REPEATS = 5
 """How often a question is put in a row to see how its answers differ."""
 
+REPEATING = ("determinism", "side_effects")
+"""Checks that compare a target with itself: what its answers should be, they do not know."""
+LEFT_BEHIND = {
+    "an earlier answer": "buffer_reused",
+    "numpy's random state": "numpy_seeded",
+    "numpy's handling of floating-point errors": "errors_silenced",
+}
+"""What the side_effects check found changed, and the defects that do it."""
 SIDE_EFFECTS = {
     "the input": ("writing", "state_overwritten"),
     "other calls": ("largest_order_kept",),
@@ -108,33 +118,38 @@ class Answer:
     """What came back, ready to be compared.
 
     Attributes:
-        form: shape of each array, or what is wrong with the answer's form.
-        numbers: all entries in one row.
+        form: shape of each array, or what is wrong with the answer's form; of factors, the number of modes.
+        numbers: all entries in one row; of factors what they stand for, empty where they come without V.
+        free: of factors, what does not change with V.
     """
 
     form: tuple[Any, ...]
     numbers: Array
+    free: Array | None = None
 
     @classmethod
-    def of(cls, result: Result) -> Answer:
-        """Factors count by what they stand for, since their coordinates are free."""
+    def of(cls, result: Result, order: int | None = None) -> Answer:
+        """Factors count by what they stand for, since their coordinates are free; those of ``order`` by all modes."""
         if result.malformed:
             return cls((result.malformed,), np.zeros(0))
+        if fitting(result.arrays):
+            given = Factors.of(result.arrays)
+            factors = given.completed(len(given.Lambda) if order is None else order)
+            # A mode and its conjugate are two of all modes, but one too many of one from each pair.
+            form = (*factors.Lambda.shape, given.pairs_within if len(given.Lambda) < len(factors.Lambda) else 0)
+            with np.errstate(all="ignore"):
+                return cls(form, factors.stood_for(), factors.invariants())
         arrays = [np.asarray(array) for array in result.arrays.values()]
         form = tuple(array.shape for array in arrays)
-        if "Lambda" in result.arrays:
-            Lambda, P, B, V = (result.arrays[name] for name in ("Lambda", "P", "B", "V"))
-            if V.ndim == 2 and V.shape[1] == len(P) == len(B) == len(Lambda):
-                with np.errstate(all="ignore"):
-                    A = (V * Lambda) @ V.conj().T - (V @ P) @ (V @ P).conj().T
-                arrays = [A.real, A.imag, (V @ B).real, (V @ B).imag, np.sort(Lambda.real)]
         return cls(form, np.concatenate([np.asarray(array, dtype=complex).real.ravel() for array in arrays]))
 
     def distance(self, other: Answer) -> float:
         """Largest difference relative to the entries, so that B counts beside A and late states beside early ones."""
-        if self.form != other.form or self.numbers.shape != other.numbers.shape:
-            return float("inf")
         one, two = self.numbers, other.numbers
+        if self.free is not None and other.free is not None and not (one.size and two.size):
+            one, two = self.free, other.free
+        if self.form != other.form or one.shape != two.shape:
+            return float("inf")
         with np.errstate(all="ignore"):
             size = np.maximum(np.abs(one), np.abs(two))
             size = np.maximum(size, SMALL * size[np.isfinite(size)].max(initial=0.0))
@@ -164,7 +179,7 @@ class Sighting:
     @cached_property
     def got(self) -> Answer:
         """The answer of the target."""
-        return Answer.of(self.result)
+        return Answer.of(self.result, self.case.order)
 
     @cached_property
     def right(self) -> Answer | None:
@@ -174,14 +189,22 @@ class Sighting:
     def ask(self, candidate: Target, arguments: tuple[Any, ...] | None = None) -> Answer | None:
         """The answer of another target to the same question."""
         try:
-            return Answer.of(candidate.call(self.case, *_fresh(self.arguments if arguments is None else arguments)))
+            asked = _fresh(self.arguments if arguments is None else arguments)
+            return Answer.of(candidate.call(self.case, *asked), self.case.order)
         except TargetError:
             return None
 
     @property
     def noise(self) -> float:
         """Relative difference that rounding may leave between two right answers."""
-        return 64 * gamma(8 * self.case.order, self.case.dtype)
+        known = 64 * gamma(8 * self.case.order, self.case.dtype)
+        # Single modes are known to the size of the operator over the gap to the next one, which N^2 is above.
+        return known if self.got.free is None or self.got.numbers.size else known * self.case.order**2
+
+    @property
+    def halves(self) -> bool:
+        """Whether factors hold one mode of each pair."""
+        return "Lambda" in self.result.arrays and self.result.arrays["Lambda"].size <= (self.case.order + 1) // 2
 
     @cached_property
     def wrong(self) -> bool:
@@ -297,7 +320,7 @@ def _spread(calls: list[Sighting], most: int) -> list[Sighting]:
 def _at_level(target: Target, verdicts: Sequence[Verdict], oracle: Oracle) -> list[Diagnosis]:
     """Explanations at one level: a defect must explain the smallest and the largest failing order."""
     places = {key: place for place, key in enumerate(CHECKS)}
-    comparing = [v for v in verdicts if v.check != "determinism"]
+    comparing = [v for v in verdicts if v.check not in REPEATING]
     ordered = sorted(comparing or verdicts, key=lambda v: (v.case.order, places.get(v.check, 0)))
     chosen = {v.case.order: v for v in reversed(ordered)}
     wrong: list[Sighting] = []
@@ -307,12 +330,18 @@ def _at_level(target: Target, verdicts: Sequence[Verdict], oracle: Oracle) -> li
         wrong, right = wrong + some[0], right + some[1]
     effects = [v for v in verdicts if v.check == "determinism" and v.bound_source != INTERFACE]
     found = [_side_effect(effects[0], target, oracle)] if effects else []
+    found.extend(_left_behind(v) for v in [v for v in verdicts if v.check == "side_effects"][:1])
     case = ordered[0].case
     for defect in DEFECTS.values():
         worst = _explained(defect, case, wrong, right)
         if worst is not None:
             evidence = defect.evidence.format(measure=NAMES[case.measure])
             found.append(Diagnosis(defect.key, defect.describe(case), f"{evidence} (N = {case.order})", worst))
+    if case.level == "factors":
+        # What stands in the numbers says more than that a candidate has the same ones.
+        seen = {item.defect: item for item in _read_off(wrong, case)}
+        found = sorted((seen.get(item.defect, item) for item in found), key=lambda item: item.defect not in seen)
+        found = found or list(seen.values())
     if not found:
         found.extend(_other_operator(target, case, oracle))
     malformed = next((v for v in ordered if v.bound_source == INTERFACE), None)
@@ -325,13 +354,34 @@ def _explained(defect: Defect, case: Case, wrong: Sequence[Sighting], right: Seq
     """The largest share that a defect leaves of what is wrong; None if it is not the cause."""
     if not wrong or not defect.applies(case):
         return None
-    candidate, largest = defect.target(case, wrong[0].oracle), 0.0
+    handed = partial(halved, case.measure) if wrong[0].halves else whole
+    candidate, largest = defect.target(case, wrong[0].oracle, handed), 0.0
     for seen in (*wrong, *right):
         share = seen.share(candidate)
         if share is None or share > EXPLAINED:
             return None
         largest = max(largest, share)
     return largest
+
+
+def _as_given(result: Result) -> Array:
+    """All numbers of an answer, those included that may be anything, such as the phases of factors."""
+    parts = [np.asarray(part, dtype=complex).ravel() for part in result.arrays.values()]
+    return np.concatenate([half for part in parts for half in (part.real, part.imag)] or [np.zeros(0)])
+
+
+def _read_off(wrong: Sequence[Sighting], case: Case) -> Iterator[Diagnosis]:
+    """What the factors show by themselves, at the smallest order at which they show anything."""
+    for seen in sorted(wrong, key=lambda seen: seen.case.order):
+        if seen.result.malformed or not fitting(seen.result.arrays):
+            continue
+        found = causes(seen.result.arrays, seen.case, seen.oracle)
+        for cause in found:
+            known = DEFECTS.get(cause.key)
+            text = known.describe(case) if known is not None else cause.text
+            yield Diagnosis(cause.key, text, f"{cause.evidence} (N = {seen.case.order})")
+        if found:
+            return
 
 
 def _side_effect(verdict: Verdict, target: Target, oracle: Oracle) -> Diagnosis:
@@ -342,18 +392,29 @@ def _side_effect(verdict: Verdict, target: Target, oracle: Oracle) -> Diagnosis:
         calls = _calls(verdict, target, oracle)
         for seen in sorted(calls, key=lambda seen: seen.size)[-1:]:
             try:
-                rows = [Answer.of(target.call(seen.case, *_fresh(seen.arguments))).numbers for _ in range(REPEATS)]
+                rows = [_as_given(target.call(seen.case, *_fresh(seen.arguments))) for _ in range(REPEATS)]
             except TargetError:
                 break
             # Along the answer itself: a drift keeps its direction, chance does not.
             size = max(float(np.abs(rows[0]).max(initial=0.0)), np.finfo(float).tiny)
             changes = [float((later - row) / size @ (row / size)) for row, later in pairwise(rows)]
             if any(changes):
-                kind = "every call" if min(changes) > 0 or max(changes) < 0 else "chance"
+                drift = min(changes) > 0 or max(changes) < 0
+                # Phases that turn keep the size, so that even chance points inwards: there a drift cannot be told.
+                kind = "every call" if drift and seen.case.level != "factors" else "chance"
     known = [DEFECTS[key] for key in SIDE_EFFECTS[kind] if DEFECTS[key].applies(verdict.case)]
     if not known:
         return Diagnosis("nondeterministic", "the same question gets different answers", verdict.message)
     return Diagnosis(known[0].key, known[0].describe(verdict.case), verdict.message)
+
+
+def _left_behind(verdict: Verdict) -> Diagnosis:
+    """What repeated calls change beside answering."""
+    left = (verdict.worst or {}).get("left", [])
+    known = [key for name, key in LEFT_BEHIND.items() if name in left]
+    if len(known) == len(left) == 1:
+        return Diagnosis(known[0], DEFECTS[known[0]].describe(verdict.case), verdict.message)
+    return Diagnosis("side_effects", verdict.message, f"watched calls show it, at {verdict.case.describe()}")
 
 
 def _other_operator(target: Target, case: Case, oracle: Oracle) -> Iterator[Diagnosis]:
@@ -361,7 +422,7 @@ def _other_operator(target: Target, case: Case, oracle: Oracle) -> Iterator[Diag
     if case.level not in ("matrices", "step", "scan"):
         return
     try:
-        matches: list[Convention] = identify(target, case, oracle)
+        matches: tuple[Convention, ...] = identify(target, case, oracle, methods=(case.method,)).matches
     except TargetError:
         return
     for match in matches[:1]:
@@ -386,7 +447,7 @@ def _pattern(verdict: Verdict, wrong: Sequence[Sighting]) -> Diagnosis:
     """No known cause: the first wrong entry, its exact value, and how the rest looks."""
     where = f"at {verdict.case.describe()}"
     seen = next((seen for seen in wrong if not seen.result.malformed and seen.right is not None), None)
-    if seen is None:
+    if seen is None or seen.case.level == "factors":  # the entries of factors are free: they say nothing one by one
         return Diagnosis("unknown", verdict.message, where, 1.0)
     right = LiveTarget(lambda asked: right_model(asked, seen.oracle), bind=True).call(
         seen.case, *_fresh(seen.arguments)

@@ -17,7 +17,7 @@ from verify.cases import UsageError, make_case
 from verify.checks import CHECKS, Suite
 from verify.convention import settle
 from verify.defects import DEFECTS, Defect
-from verify.diagnosis import diagnose
+from verify.diagnosis import REPEATING, diagnose
 from verify.oracle import Oracle
 from verify.processes import mapped
 from verify.result import Target
@@ -85,8 +85,8 @@ def cases_of(
 
 
 def _comparing(level: str) -> Iterator[Any]:
-    """Checks of a level that compare with the truth: determinism alone makes no case of it."""
-    return (check for key, check in CHECKS.items() if level in check.levels and key != "determinism")
+    """Checks of a level that compare with the truth: those that compare a target with itself make no case of it."""
+    return (check for key, check in CHECKS.items() if level in check.levels and key not in REPEATING)
 
 
 def _verdicts(case: Case, target: Target, oracle: Oracle, suite: Suite) -> list[Verdict]:

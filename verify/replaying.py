@@ -242,6 +242,8 @@ def _verdict(asked: Asked, target: Target, oracle: Oracle) -> Verdict:
             return without(Status.INCONCLUSIVE, message)
         finding, _ = judge_call(call, asked.vectors, result, oracle, target.normwise)
     except TargetError as error:
+        if error.kind == "unsupported":
+            return without(Status.UNSUPPORTED, error.message)
         return without(Status.ERROR, error.message, {"kind": error.kind, **error.evidence})
     except (PrecisionError, Undecidable) as error:
         return without(Status.INCONCLUSIVE, f"nothing can be decided: {error}")

@@ -115,7 +115,7 @@ def test_no_two_defects_are_the_same_at_a_case(oracle):
 
     def answer(target, case, probe):
         try:
-            return Answer.of(target.call(case, *probe.arguments(case)))
+            return Answer.of(target.call(case, *probe.arguments(case)), case.order)
         except TargetError:
             return None
 
@@ -133,7 +133,8 @@ def test_no_two_defects_are_the_same_at_a_case(oracle):
             asked = [(a, b) for a, b in zip(found, plain, strict=True) if a is not None and b is not None]
             # Where steps become singular, all that is left is NaN, whatever the cause.
             if any(a.distance(b) > 0 and np.isfinite(a.numbers).all() for a, b in asked):
-                told = tuple((a.form, a.numbers.tobytes()) if a is not None else None for a in found)
+                told = tuple((a.form, *(part.tobytes() for part in (a.numbers, a.free) if part is not None))
+                             if a is not None else None for a in found)  # fmt: skip
                 rows.setdefault(told, []).append(key)
         same |= {(case.describe(), tuple(keys)) for keys in rows.values() if len(keys) > 1}
     # From a zero state a linear law doubles its answer with its input: the two are one.

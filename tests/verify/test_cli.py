@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 from collections import Counter
 from importlib import metadata
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 import pytest
 from typer.testing import CliRunner
@@ -19,6 +19,7 @@ from verify.case import LEVELS
 from verify.cases import PARAMETERS
 from verify.checks import CHECKS
 from verify.cli import app
+from verify.output_options import OUTPUTS
 from verify.provenance import collect
 from verify.verdict import Status
 
@@ -233,7 +234,8 @@ def test_junit_counts_agree(outputs, status):
     _, record, root, *_ = outputs[status]
     counts = record["counts"]
     assert root.tag == "testsuites"
-    (suite,) = root
+    suite, *problems = root
+    assert [problem.get("name") for problem in problems] == ["hippo-verify"] * (status == "empty")
     assert suite.get("name") == record["verdicts"][0]["case"]["level"]
     cases = list(suite)
     assert {case.tag for case in cases} == {"testcase"}
@@ -270,8 +272,7 @@ def test_sarif_has_the_fields_that_viewers_need(outputs, here, status):
         assert result["level"] == {"INCONCLUSIVE": "warning"}.get(verdict["status"], "error")
         assert verdict["message"] in result["message"]["text"]
         uri = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
-        assert uri == quote(unquote(uri))  # RFC 3986: no space in it
-        assert unquote(uri) == here("").rstrip(":")
+        assert uri == "file://" + quote(here("").rstrip(":"))  # RFC 3986: no space in it
     prints = [json.dumps(result["partialFingerprints"]) for result in results]
     assert len(set(prints)) == len(prints)
 
@@ -492,7 +493,7 @@ def test_version_and_help():
     for name in (
         "--measure", "--level", "--method", "--theta", "--dt", "--alpha", "--beta", "--orders", "--dtype", "--suite",
         "--seed", "--timeout", "--memory-limit", "--convention", "--target-arg", "--expected", "--json",
-        "--junit-xml", "--sarif", "--markdown",
+        "--junit-xml", "--sarif", "--markdown", "--certificate", "--badge", "--github",
     ):  # fmt: skip
         assert name in options
 
@@ -584,7 +585,7 @@ def test_wrong_usage_of_other_commands(here, tmp_path, arguments, said):
     assert not (tmp_path / "store").exists()
 
 
-@pytest.mark.parametrize("kind", ["json", "junit-xml", "sarif", "markdown"])
+@pytest.mark.parametrize("kind", OUTPUTS)
 def test_an_output_that_cannot_be_written_is_two(here, tmp_path, kind):
     (tmp_path / "file").write_text("not a folder", encoding="utf-8")
     result = cli("check", here("legs"), "--orders", "4", f"--{kind}", tmp_path / "file" / "out")

@@ -8,6 +8,7 @@ from verify.checks.batch import BatchScan
 from verify.checks.convergence import Convergence
 from verify.checks.determinism import Determinism
 from verify.checks.equivariance import Equivariance
+from verify.checks.factors import FactorsOf
 from verify.checks.gating import Gating
 from verify.checks.gradient import Gradient
 from verify.checks.gradient_bound import GradientBound
@@ -19,6 +20,7 @@ from verify.checks.parity import Parity
 from verify.checks.reconstruction import Reconstruction
 from verify.checks.restart import Restart
 from verify.checks.scan import Scan
+from verify.checks.side_effects import SideEffects
 from verify.checks.stability import Stability
 from verify.checks.step import Step
 from verify.checks.structure import Structure
@@ -30,6 +32,7 @@ CHECKS: dict[str, Check] = {
         Matrices(),
         Ode(),
         Structure(),
+        FactorsOf(),
         Step(),
         Scan(),
         Convergence(),
@@ -47,6 +50,7 @@ CHECKS: dict[str, Check] = {
         Stability(),
         Approximation(),
         Determinism(),
+        SideEffects(),
     )
 }
 

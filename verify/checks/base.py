@@ -266,6 +266,10 @@ class Check(ABC):
         try:
             self.examine(case, oracle, target, suite, record)
         except TargetError as error:
+            if record.failure is None and error.kind == "unsupported":
+                # Also where it answered some inputs and refused a harder one: that is no pass.
+                some = f" (it answered {record.findings} before)" if record.findings else ""
+                return Verdict(self.key, self.claim, case, Status.UNSUPPORTED, message=error.message + some)
             if record.failure is None:
                 evidence = {"kind": error.kind, **error.evidence}
                 return Verdict(self.key, self.claim, case, Status.ERROR, message=error.message, worst=evidence)
