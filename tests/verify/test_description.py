@@ -223,12 +223,13 @@ class TestSignatures:
         assert judged(described(text), oracle, dtype="float32", orders=(4,), checks=["scan"]) == PASSED
 
     def test_what_jax_would_round_is_not_handed_over(self, described):
-        pytest.importorskip("jax")
+        jax = pytest.importorskip("jax")
         text = 'target = "here:careless"\ntensor = "jax"\nscan.arguments = ["samples", "order"]'
         case = make_case("x", level="scan", order=2)
-        with pytest.raises(
+        refused = pytest.raises(
             verify.result.TargetError, match=r"jax makes float32 of float64, .*: set JAX_ENABLE_X64=1, or judge"
-        ):
+        )
+        with jax.enable_x64(False), refused:  # as jax is where nobody has told it otherwise
             described(text).call(case, np.ones(3), 2)
 
     def test_a_library_that_has_to_be_asked(self, described, oracle, monkeypatch):
