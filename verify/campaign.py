@@ -33,6 +33,9 @@ EXIT = {"pass": 0, "fail": 1, "error": 3, "empty": 4, "inconclusive": 5}
 """Exit codes of the statuses; 2 is wrong usage."""
 
 
+UNJUDGED = "nothing else could be judged here, and what this check sees is no answer at this order"
+
+
 def default_oracle() -> Oracle:
     """Exact answers, kept in the user's cache folder."""
     return Oracle(cache_folder())
@@ -50,10 +53,9 @@ def process_oracle() -> Oracle:
 
 def verdicts_of(case: Case, target: Target, oracle: Oracle, suite: Suite, checks: Iterable[str]) -> Iterator[Verdict]:
     """Verdicts of the checks that speak of the level of a case."""
-    for key in checks:
-        check = CHECKS[key]
-        if case.level not in check.levels:
-            continue
+    asked_for = [CHECKS[key] for key in checks if case.level in CHECKS[key].levels]
+    judged = all(check.beside for check in asked_for)  # asked for by name, they stand for themselves
+    for check in sorted(asked_for, key=lambda check: check.beside):
         started = time.perf_counter()
         reason = check.why_not(case) or next(
             (why for asked in (case, *check.companions(case)) if (why := target.why_not(asked)) is not None), None
@@ -62,6 +64,10 @@ def verdicts_of(case: Case, target: Target, oracle: Oracle, suite: Suite, checks
             yield Verdict(check.key, check.claim, case, Status.UNSUPPORTED, message=reason)
             continue
         verdict = check.run(case, oracle, target, suite)
+        if not check.beside:
+            judged = judged or verdict.status is not Status.UNSUPPORTED
+        elif verdict.status is Status.PASS and not judged:
+            verdict = Verdict(check.key, check.claim, case, Status.UNSUPPORTED, message=UNJUDGED)
         yield replace(verdict, seconds=time.perf_counter() - started)
 
 

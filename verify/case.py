@@ -29,6 +29,8 @@ STEPPING = ("step", "scan", "gradient", "timed_scan", "batch_scan", "resume")
 
 DTYPES = ("float64", "float32")
 DEFAULT_ORDERS = (4, 8, 16, 32, 64)
+LARGEST_ORDER = 4096
+"""Exact answers of larger ones take hours."""
 
 
 def identity(*parts: Any) -> str:

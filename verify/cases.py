@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from verify.bounds import GBT, HOLDS, hold_degree
-from verify.case import DTYPES, LEVELS, Case, as_text
+from verify.case import DTYPES, LARGEST_ORDER, LEVELS, Case, as_text
 
 METHODS = ("bilinear", "backward_euler", "euler", "zoh", "trapezoid", "foh")
 """Rules with a name of their own; `method_key` knows the families ``gbt(a)`` and ``hold(d)`` too."""
@@ -147,8 +147,8 @@ def make_case(
             raise UsageError(f"{name} is {value!r}; accepted: {', '.join(accepted)}")
     method = method_key(method)
     given_order: Any = order
-    if isinstance(given_order, bool) or not hasattr(given_order, "__index__") or given_order < 1:
-        raise UsageError(f"order is {order!r}; accepted: an integer from 1")
+    if isinstance(given_order, bool) or not hasattr(given_order, "__index__") or not 1 <= given_order <= LARGEST_ORDER:
+        raise UsageError(f"order is {order!r}; accepted: an integer from 1 to {LARGEST_ORDER}")
     order = operator.index(given_order)
     parameters: dict[str, Fraction] = {}
     for name, given in (("theta", theta), ("alpha", alpha), ("beta", beta)):

@@ -59,6 +59,8 @@ class Entry:
 
     def fits(self, check: str, case: Case) -> bool:
         """Whether the entry speaks of a check of a case, apart from what is found."""
+        if check == "load" and self.conditions.get("check") != "load" and "match" not in self.conditions:
+            return False  # no case was asked: what is known to be wrong there says nothing of a target that is not here
         record = {"check": check, **case.to_json()}
         for name, value in self.conditions.items():
             if name == "match":

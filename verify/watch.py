@@ -113,6 +113,19 @@ class Watch:
                         _safely(partial(item.write, value))
 
 
+@contextmanager
+def drawing_unseen() -> Iterator[None]:
+    """Leave the random states as they were: what the body draws to initialise an object is no call's doing."""
+    drawn = [item for item in STIRRED if item.name.endswith("random state")]
+    before = [(item, _safely(item.read)) for item in drawn]
+    try:
+        yield
+    finally:
+        for item, value in before:
+            if value is not None:
+                _safely(partial(item.write, value))
+
+
 def _grew(read: Callable[[], int], before: int | None) -> bool:
     """Whether a count is larger than before, once garbage is gone and what was told to end has had time to."""
     if before is None or (_safely(read) or 0) <= before:

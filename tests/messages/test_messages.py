@@ -41,11 +41,11 @@ CASES = [
     ({"method": "tustin"}, f"method is 'tustin'; accepted: {METHODS}"),
     ({"level": "matrix"}, f"level is 'matrix'; accepted: {LEVELS}"),
     ({"dtype": "float16"}, "dtype is 'float16'; accepted: float64, float32"),
-    ({"order": 0}, "order is 0; accepted: an integer from 1"),
-    ({"order": -3}, "order is -3; accepted: an integer from 1"),
-    ({"order": 4.0}, "order is 4.0; accepted: an integer from 1"),
-    ({"order": True}, "order is True; accepted: an integer from 1"),
-    ({"order": "4"}, "order is '4'; accepted: an integer from 1"),
+    ({"order": 0}, "order is 0; accepted: an integer from 1 to 4096"),
+    ({"order": -3}, "order is -3; accepted: an integer from 1 to 4096"),
+    ({"order": 4.0}, "order is 4.0; accepted: an integer from 1 to 4096"),
+    ({"order": True}, "order is True; accepted: an integer from 1 to 4096"),
+    ({"order": "4"}, "order is '4'; accepted: an integer from 1 to 4096"),
     ({"method": None}, f"method is None; accepted: {METHODS}"),
     ({"method": ["zoh"]}, f"method is ['zoh']; accepted: {METHODS}"),
     ({"method": "gbt"}, f"method is 'gbt'; accepted: {METHODS}"),
@@ -125,7 +125,7 @@ CHECKS = [
     ({"convention": "any"}, "convention is 'any'; accepted: exact, auto"),
     ({"accuracy": "none"}, "accuracy is 'none'; accepted: entrywise, normwise"),
     ({"orders": ()}, "orders is empty; give at least one, such as 4,8,16"),
-    ({"orders": (4, 0)}, "order is 0; accepted: an integer from 1"),
+    ({"orders": (4, 0)}, "order is 0; accepted: an integer from 1 to 4096"),
     (
         {"target_arg": {"gain": 2}},
         "target_arg is for targets named by a string; bind keywords of a live one with functools.partial",
@@ -164,7 +164,7 @@ PLANS = [
     ({"measures": ["legs", "lags"]}, rf"^measure is 'lags'; accepted: {MEASURES}$"),
     ({"methods": ["tustin"]}, rf"^method is 'tustin'; accepted: {NAMED}$"),
     ({"dtypes": ["float16"]}, r"^dtype is 'float16'; accepted: float64, float32$"),
-    ({"orders": [0]}, r"^order is 0; accepted: an integer from 1$"),
+    ({"orders": [0]}, r"^order is 0; accepted: an integer from 1 to 4096$"),
 ]
 
 
@@ -207,7 +207,7 @@ PARAMETRIZE = [
     ({"measure": "lags"}, f"measure is 'lags'; accepted: {MEASURES}"),
     ({"method": "tustin"}, f"method is 'tustin'; accepted: {METHODS}"),
     ({"level": "matrix"}, f"level is 'matrix'; accepted: {LEVELS}"),
-    ({"orders": [0]}, "order is 0; accepted: an integer from 1"),
+    ({"orders": [0]}, "order is 0; accepted: an integer from 1 to 4096"),
     ({"theta": 2}, f"theta is 2, but legs has no theta; measures with it: {WINDOWS}"),
 ]
 

@@ -531,7 +531,7 @@ USAGE = [
     (("--method", "gbt(3/2)"), "method is 'gbt(3/2)'; accepted: gbt(a), a decimal or a ratio from 0 to 1"),
     (("--orders", "4,x"), "--orders is '4,x'; accepted: integers with commas"),
     (("--orders", "4.5"), "--orders is '4.5'; accepted: integers with commas"),
-    (("--orders", "0"), "order is 0; accepted: an integer from 1"),
+    (("--orders", "0"), "order is 0; accepted: an integer from 1 to 4096"),
     (("--orders", ","), "orders is empty; give at least one"),
     (("--memory-limit", "plenty"), "--memory-limit is 'plenty'; accepted: a size such as 512MiB or 2GiB"),
     (("--memory-limit", "-1GiB"), "--memory-limit is '-1GiB'"),
@@ -572,7 +572,7 @@ def test_wrong_usage_says_what_is_accepted(here, options, said):
         ((*PLAN, "--measures", "legs,lags"), "measure is 'lags'; accepted: legs, legt"),
         ((*PLAN, "--methods", "tustin"), "method is 'tustin'; accepted: bilinear"),
         ((*PLAN, "--dtypes", "float16"), "dtype is 'float16'; accepted: float64, float32"),
-        ((*PLAN, "--orders", "0"), "order is 0; accepted: an integer from 1"),
+        ((*PLAN, "--orders", "0"), "order is 0; accepted: an integer from 1 to 4096"),
     ],
 )
 def test_wrong_usage_of_other_commands(here, tmp_path, arguments, said):

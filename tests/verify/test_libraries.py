@@ -29,6 +29,10 @@ ENVIRONMENTS = libraries.load(PUBLISHED)
 ROWS = [row for found in ENVIRONMENTS for row in found.rows]
 LIBRARIES = {"mine": ("mine-lib", "one line"), "yours": ("mine-lib", "another line")}
 
+pytestmark = pytest.mark.filterwarnings(  # s5-pytorch uses it
+    "ignore:.torch.jit.script. is deprecated:DeprecationWarning"
+)
+
 
 def installed(name):
     if ADAPTERS[name].version() is None:
@@ -74,7 +78,6 @@ def statuses(target, case, *checks):
         ("discretax-s5", "legs", "bilinear", "factors"),
     ],
 )
-@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")  # s5-pytorch uses it
 def test_what_is_right_passes(name, measure, method, level):
     adapter = installed(name)
     case = replace(make_case(name, measure, order=4, method=method), level=level)

@@ -207,7 +207,7 @@ REFUSED = [
     ({"accuracy": "none"}, r"^accuracy is 'none'; accepted: entrywise, normwise$"),
     ({"seed": "1"}, r"^seed is '1'; accepted: an integer$"),
     ({"seed": True}, r"^seed is True; accepted: an integer$"),
-    ({"orders": [4, 0]}, r"^order is 0; accepted: an integer from 1$"),
+    ({"orders": [4, 0]}, r"^order is 0; accepted: an integer from 1 to 4096$"),
     ({"dt": 0.1}, r"^dt is 0\.1, but legs has no time step"),
 ]
 

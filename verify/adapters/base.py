@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import Any, Literal
 
-from verify.case import STEPPING, Case
+from verify.case import LARGEST_ORDER, STEPPING, Case
 
 FAMILIES = {"gbt": "gbt(a)", "hold": "hold(d)"}
 """Rules that come in families, and the name of all members together."""
@@ -33,7 +33,7 @@ class Capabilities:
     methods: tuple[str, ...] = ("bilinear",)
     dtypes: tuple[str, ...] = ("float64",)
     devices: tuple[str, ...] = ("cpu",)
-    orders: tuple[int, int] = (1, 4096)
+    orders: tuple[int, int] = (1, LARGEST_ORDER)
     normwise: bool = False
 
     def refuse(self, case: Case) -> str | None:

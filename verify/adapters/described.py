@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -15,6 +16,7 @@ from verify.adapters.base import Capabilities
 from verify.adapters.description import CASE, Arguments, Description, Level, is_description, read
 from verify.arrays import Array, NotNumbers, Numbers, is_sequence, kind, numbers
 from verify.case import ARGUMENTS, DTYPES, STEPPING, Case
+from verify.watch import drawing_unseen
 
 KEPT = 8
 """Objects kept, so that an implementation made for one order is asked many times, as it would be used."""
@@ -124,7 +126,8 @@ class Described(Capabilities):
         made = None if fresh else self._made.get(key)
         if made is None:
             positional, named = _filled(construct, values)
-            made = _asked(self._found, positional, named)
+            with drawing_unseen() if fresh else nullcontext():  # it is made for us: no call of the target's
+                made = _asked(self._found, positional, named)
         if not fresh:
             self._made[key] = made
             while len(self._made) > KEPT:

@@ -16,7 +16,7 @@ from typing import Any
 
 from verify.adapters.exec_protocol import PREFIX
 from verify.adapters.layouts import ANSWERS, GIVEN, OPTIONAL, TENSORS, given_axes, parse
-from verify.case import ARGUMENTS, DTYPES, LEVELS, as_text
+from verify.case import ARGUMENTS, DTYPES, LARGEST_ORDER, LEVELS, as_text
 from verify.cases import DOMAINS, METHODS, PARAMETERS, UsageError, method_key
 
 CASE = ("order", "measure", "method", "dtype", "theta", "dt", "alpha", "beta")
@@ -339,7 +339,7 @@ class _Table:
             raise self.fail("methods", f"has a rule that is none: {error}") from None
 
     def orders(self) -> tuple[int, int]:
-        value = self._fields.get("orders", [1, 4096])
+        value = self._fields.get("orders", [1, LARGEST_ORDER])
         if (
             not isinstance(value, list) or len(value) != 2 or any(type(one) is not int for one in value)
             or not 1 <= value[0] <= value[1]

@@ -237,11 +237,20 @@ def _short(value: Any) -> str:
 
 
 class Check(ABC):
-    """One property. A check sets the class attributes and is final."""
+    """One property. A check sets the class attributes and is final.
+
+    Attributes:
+        key: its name.
+        claim: what it says, in a sentence.
+        levels: those it speaks of.
+        beside: True if it compares no value at the order of the case. Whoever passes such checks alone may answer
+            anything there, so their PASS counts beside another decided check only.
+    """
 
     key: ClassVar[str]
     claim: ClassVar[str]
     levels: ClassVar[tuple[str, ...]]
+    beside: ClassVar[bool] = False
 
     def why_not(self, case: Case) -> str | None:
         """None, or the reason why the property does not apply to a case at one of its levels."""

@@ -27,6 +27,7 @@ class Determinism(Check):
     key = "determinism"
     claim = "the same input gives the same bits, also after other calls, and the target does not write into its input"
     levels = LEVELS
+    beside = True
 
     def examine(self, case: Case, oracle: Oracle, target: Target, suite: Suite, record: Record) -> None:
         """Every input is asked, then all again in the same order; in between, another order."""

@@ -59,6 +59,7 @@ class Gating(Check):
     key = "gating"
     claim = "at order 1 the update is a gate c' = (1 - g) c + g u, with g from the rule alone (HiPPO section 2.5)"
     levels = ("step", "scan")
+    beside = True
 
     def why_not(self, case: Case) -> str | None:
         """A gate has one input."""

@@ -31,6 +31,7 @@ class SideEffects(Check):
     key = "side_effects"
     claim = "a repeated call changes no global state of its process, leaves nothing open, and keeps earlier answers"
     levels = LEVELS
+    beside = True
 
     def examine(self, case: Case, oracle: Oracle, target: Target, suite: Suite, record: Record) -> None:
         """Two questions in turn, first to let the target load what it needs, then with an eye on all that changes."""

@@ -44,14 +44,18 @@ class Structure(Check):
             return f"{case.measure} is not known to be normal plus low rank, and its closure is new at each order"
         return None
 
-    def companions(self, case: Case) -> tuple[Case, ...]:
+    def _neighbours(self, case: Case) -> tuple[Case, ...]:
         """Both neighbours in order: the usual orders are powers of two, and an odd one may be wrong alone."""
         return tuple(replace(case, order=order) for order in (case.order - 1, case.order + 1) if order >= 1)
 
     def examine(self, case: Case, oracle: Oracle, target: Target, suite: Suite, record: Record) -> None:
         """The order of the case, then both neighbours; one that the target does not take is left out and named."""
         answers: dict[int, Result] = {}
-        for asked in (case, *self.companions(case)):
+        for asked in (case, *self._neighbours(case)):
+            reason = None if asked is case else target.why_not(asked)
+            if reason is not None:
+                record.details.setdefault("left_out", {})[str(asked.order)] = reason
+                continue
             own = asked is case
             try:
                 result = target.call(asked, asked.order)

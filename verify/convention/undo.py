@@ -67,11 +67,19 @@ class Undone(Wrapped):
         shift = self._convention.shift
         length = case.order + 8
         samples = tuple(float((i * 5) % 7 - 3) for i in range(length))
-        result = self._target.call(case, np.array([*samples, *[0.0] * shift], dtype=case.dtype), case.order)
+        signal = np.array([*samples, *[0.0] * shift], dtype=case.dtype)
+        result = self._target.call(case, signal.copy(), case.order)
         exact = self._oracle.states(case, samples).high
-        if result.malformed or result.value.ndim != 2 or result.value.shape[1] != case.order:
+        if not result.malformed and result.value.shape == (case.order,):  # the last state alone: ask for each in turn
+            answers = [self._target.call(case, signal[: k + 1].copy(), case.order) for k in range(len(signal))]
+            if any(answer.malformed or answer.value.shape != (case.order,) for answer in answers):
+                return None
+            states = np.array([answer.value for answer in answers], dtype=float)
+        elif result.malformed or result.value.ndim != 2 or result.value.shape[1] != case.order:
             return None
-        got = np.asarray(result.value, dtype=float)[shift : shift + length]
+        else:
+            states = np.asarray(result.value, dtype=float)
+        got = states[shift : shift + length]
         if len(got) != length:
             return None
         rows, columns = np.abs(exact).argmax(axis=0), np.arange(case.order)
@@ -114,6 +122,22 @@ class Undone(Wrapped):
         return replace(result, arrays={"value": value})
 
 
+def _late(target: Target, case: Case, oracle: Oracle) -> int:
+    """By how many samples the states of a scan are late that is otherwise what the matrices or the step say; or 0."""
+    try:
+        found = identify(target, replace(case, level="scan"), oracle, measures=(case.measure,), methods=(case.method,))
+    except TargetError:
+        return 0
+    given = case.float_parameters
+    for match in found.matches:
+        same = all(given.get(name) == value for name, value in match.parameters)
+        window = given.get("theta", match.theta)
+        alike = np.isclose(float(match.theta or 1), float(window or 1), rtol=1e-6)
+        if same and alike and match.formula == "1" and match.sign == 1:
+            return match.shift
+    return 0
+
+
 def settle(target: Target, case: Case, oracle: Oracle) -> tuple[Convention | None, Case, Target]:
     """The best convention of a target, the case it then answers, and the target seen through it.
 
@@ -136,5 +160,8 @@ def settle(target: Target, case: Case, oracle: Oracle) -> tuple[Convention | Non
         if match.measure in WINDOWED:
             parameters["theta"] = as_text(match.theta)
         settled = replace(case, parameters=tuple(sorted(parameters.items())))
+        if level != "scan" and "scan" in target.levels():
+            late = replace(match, shift=_late(Undone(target, match, oracle), settled, oracle))
+            return late, settled, Undone(target, late, oracle)
         return match, settled, Undone(target, match, oracle)
     return None, case, target
