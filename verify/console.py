@@ -15,7 +15,7 @@ from rich.table import Table
 
 from verify.campaign import Report, Unit
 from verify.expected import stated
-from verify.result import one_line
+from verify.text import one_line
 from verify.verdict import Status, Verdict
 from verify.workflow import inert
 

@@ -13,7 +13,6 @@ import numpy as np
 from verify import arrays, factored, signatures
 from verify.case import LEVELS, Case
 from verify.text import error_line
-from verify.text import one_line as one_line  # noqa: PLC0414 -- for those who read a target's words here
 from verify.watch import Watch
 
 Array = np.ndarray[Any, np.dtype[Any]]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from verify.boundary import Exact
-from verify.result import one_line
+from verify.text import one_line
 
 ANSWERS = "hippo-answers/1"
 DOUBLE = 17
