@@ -135,14 +135,14 @@ def textbook(task: Task, form: str = "plain") -> Callable[[], Any]:
     return call
 
 
-def _torch_step(order, dtype):
+def _torch_step(order, dtype, device):
     """One step on states ``(N, S)``: a cumulative sum, then a triangular solve."""
     import torch  # noqa: PLC0415
 
     kind = getattr(torch, dtype)
-    s = torch.sqrt(2 * torch.arange(order, dtype=kind) + 1)[:, None]
-    rows = torch.arange(1, order + 1, dtype=kind)[:, None]
-    eye = torch.eye(order, dtype=kind)
+    s = torch.sqrt(2 * torch.arange(order, dtype=kind, device=device) + 1)[:, None]
+    rows = torch.arange(1, order + 1, dtype=kind, device=device)[:, None]
+    eye = torch.eye(order, dtype=kind, device=device)
     minus = torch.tril(s @ s.T, -1) + torch.diag(rows[:, 0])
 
     def step(state, u, h):
@@ -154,15 +154,15 @@ def _torch_step(order, dtype):
     return step
 
 
-def _torch_runner(task, step):
+def _torch_runner(task, step, device="cpu"):
     import torch  # noqa: PLC0415
 
-    columns = torch.from_numpy(task.samples.reshape(task.streams, task.length)).T.contiguous()
+    columns = torch.from_numpy(task.samples.reshape(task.streams, task.length)).T.contiguous().to(device)
     inverses = (1 / torch.arange(1, max(2, task.length), dtype=torch.float64)).to(columns.dtype).unbind(0)
 
     def call():
         with torch.no_grad():
-            state = torch.zeros((task.order, task.streams), dtype=columns.dtype)
+            state = torch.zeros((task.order, task.streams), dtype=columns.dtype, device=device)
             state[0] = columns[0]
             kept = [state]
             for u, h in zip(columns[1:].unbind(0), inverses, strict=False):
@@ -175,10 +175,10 @@ def _torch_runner(task, step):
     return call
 
 
-def torch_loop(task: Task) -> Callable[[], Any]:
+def torch_loop(task: Task, device: str = "cpu") -> Callable[[], Any]:
     """A Python loop over steps."""
     require("torch")
-    return _torch_runner(task, _torch_step(task.order, task.dtype))
+    return _torch_runner(task, _torch_step(task.order, task.dtype, device), device)
 
 
 def torch_compiled(task: Task) -> Callable[[], Any]:
@@ -201,7 +201,7 @@ def compiled_runner(task):
     """`torch_loop`'s call with a compiled step; the first call compiles."""
     import torch  # noqa: PLC0415
 
-    return _torch_runner(task, torch.compile(_torch_step(task.order, task.dtype), dynamic=False))
+    return _torch_runner(task, torch.compile(_torch_step(task.order, task.dtype, "cpu"), dynamic=False))
 
 
 # Invariant laws on other people's scans.

@@ -8,10 +8,11 @@ and the last step back.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from importlib import import_module
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -26,6 +27,7 @@ _GAPS = 32  # matrices kept for gaps that come again
 _CHUNK = 64  # steps of a chunk whose states are all wanted
 _ROWS = 512  # rows that a matrix product needs to run at its full rate on the processor
 _DEVICE_ROWS = 8192  # and on any other device
+_ON_DEVICES: WeakKeyDictionary[Any, dict[Any, Any]] = WeakKeyDictionary()  # what a law's powers are there
 
 
 class _Step(NamedTuple):
@@ -233,13 +235,36 @@ def _joined(steps: ConstantSteps, most: int) -> int:
 
 def _power(steps: ConstantSteps, count: int, like: Tensor) -> _Power:
     """Return so many steps joined, a power of two that `_joined` allows."""
-    power = powers_of(steps).power(count.bit_length() - 1, _numpy_dtype(like))
-    return _Power(constant(power.kept, like), constant(power.rest, like))
+    powers, level = powers_of(steps), count.bit_length() - 1
+
+    def copied() -> _Power:
+        power = powers.power(level, _numpy_dtype(like))
+        return _Power(constant(power.kept, like), constant(power.rest, like))
+
+    found: _Power = _kept_on_device(powers, ("power", level), like, copied)
+    return found
 
 
 def _weights(steps: ConstantSteps, count: int, like: Tensor) -> Tensor:
     """Return what each of the last samples adds to the state, ``(count, N)``, oldest first."""
-    return constant(powers_of(steps).weights(count, _numpy_dtype(like)), like)
+    powers = powers_of(steps)
+    return _kept_on_device(
+        powers, ("weights", count), like, lambda: constant(powers.weights(count, _numpy_dtype(like)), like)
+    )
+
+
+def _kept_on_device(powers: Any, name: tuple[str, int], like: Tensor, copied: Callable[[], Any]) -> Any:
+    """Return a constant of a law where ``like`` is; copied to another device once for as long as the law is kept.
+
+    The copy has ended when it is returned (it comes from pageable memory), so any stream of the device may read it.
+    """
+    if like.device.type == "cpu":  # a view, at no price
+        return copied()
+    kept = _ON_DEVICES.setdefault(powers, {})
+    key = (*name, like.dtype, like.device)
+    if key not in kept:
+        kept[key] = copied()
+    return kept[key]
 
 
 def _numpy_dtype(like: Tensor) -> np.dtype[Any]:

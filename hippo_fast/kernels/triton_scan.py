@@ -33,7 +33,9 @@ and backwards they hold zeros.
 row, and a thread computes them once for its ``depth`` streams. Counted in the machine code for compute capability
 9.0, last states take 7.2 instructions for a coefficient at depth 8 in float32 (4 of them the row's own) and 13.1 at
 depth 4 in float64, 22 and 35 at depth 1. Last states are bound by instruction issue, all states by the device's
-bandwidth: lanes store 16 bytes each. Depth grows only while every scheduler keeps a warp; below that latency rules.
+bandwidth. Depth grows only while every scheduler keeps a warp; below that latency rules. A lane's rows go to memory
+together, so that neighbouring threads write neighbouring 16 bytes (the compiler exchanges them): 16 bytes here and
+there, half of what memory takes at once, were written at a quarter of the rate.
 
 **Invariant laws.** ``c' = c + (G c + g u)``. Last states need no steps at all: ``A^K c + sum_j A^{K-1-j} g u_j`` is
 one product with a ``(K, N)`` table, and all states of a large batch are products of chunks; `torch.matmul` is the
@@ -64,15 +66,15 @@ from hippo_fast.discretizations.base import EvenSteps, PrefixSteps
 Tensor: TypeAlias = Any  # torch is skipped by the type checker
 
 _WARP = 32
-_VECTOR_BYTES = 16  # the widest load and store of a thread
 _ROWS = 8  # of a lane
+_LEVELS = 3  # log2 of them
 _BAND = _WARP * _ROWS  # rows of one launch; the running sum goes from band to band through memory
 _DEPTH_BYTES = 32  # depth times the bytes of a number: at most 8 streams in a thread in float32, 4 in float64
 _SCHEDULERS = 4  # of one multiprocessor; each issues from its own warps
 _BLOCK = 16  # streams in one program of an invariant law
 _INVARIANT_ORDER = 64  # the matrix and the state then fit the shared memory of every device: at most 56 KiB
 _VERSION = tuple(int(part) for part in triton.__version__.split(".")[:2])
-_OLDEST = (3, 9)  # what the kernels were compiled with
+_OLDEST = (3, 6)  # of those the kernels were run with
 # Only what is written as an fma is one, so that the processor's interpreter and a device round alike.
 _OPTIONS = {"enable_fp_fusion": False}
 
@@ -128,7 +130,7 @@ def legs_forward(
                 table, state, sums, target, scale,
                 streams, order, count, begin,
                 *table.stride(), *state.stride(), *sums.stride(), *_three(target), *scale.stride(),
-                ROWS=_ROWS, LANES=lanes, BLOCK=block, VECTOR=_VECTOR_BYTES // state.dtype.itemsize,
+                ROWS=_ROWS, LEVELS=_LEVELS, LANES=lanes, BLOCK=block,
                 OWN=table.shape[1] > 1, STORE=states is not None, LEAVE=begin + _BAND < order,
                 num_warps=1, **_OPTIONS,
             )  # fmt: skip
@@ -161,7 +163,7 @@ def legs_adjoint(
                 table, costate, sums, source, scale,
                 streams, order, count, begin,
                 *table.stride(), *costate.stride(), *sums.stride(), *_three(source), *scale.stride(),
-                ROWS=_ROWS, LANES=lanes, BLOCK=block, VECTOR=_VECTOR_BYTES // costate.dtype.itemsize,
+                ROWS=_ROWS, LEVELS=_LEVELS, LANES=lanes, BLOCK=block,
                 OWN=table.shape[1] > 1, READ=incoming is not None, ENTER=begin + _BAND < order,
                 num_warps=1, **_OPTIONS,
             )  # fmt: skip
@@ -273,26 +275,32 @@ def _coefficients(above: tl.tensor, total: tl.tensor, implicit: tl.tensor) -> An
 
 
 @_jit
-def _joined(x: tl.tensor, i: tl.constexpr, BLOCK: tl.constexpr, LANES: tl.constexpr, VECTOR: tl.constexpr) -> Any:
-    """Return rows i .. i + VECTOR - 1 side by side, ``(BLOCK, LANES, VECTOR)``: one store of 16 bytes for each lane."""
-    if VECTOR == 2:
-        joined = tl.join(x[i], x[i + 1])
-    else:
-        joined = tl.reshape(tl.join(tl.join(x[i], x[i + 2]), tl.join(x[i + 1], x[i + 3])), [BLOCK, LANES, VECTOR])
-    return joined
+def _joined(x: tl.tensor, ROWS: tl.constexpr, LEVELS: tl.constexpr, BLOCK: tl.constexpr, LANES: tl.constexpr) -> Any:
+    """Return all rows of the lanes side by side, ``(BLOCK, LANES, ROWS)``: neighbours in memory are stored together."""
+    for level in tl.static_range(LEVELS):
+        pairs: tl.tuple = ()
+        for i in tl.static_range(ROWS >> (level + 1)):
+            pairs = pairs + (tl.reshape(tl.join(x[i], x[i + (ROWS >> (level + 1))]), [BLOCK, LANES, 2 << level]),)
+        x = pairs
+    return x[0]
 
 
 @_jit
-def _parted(joined: tl.tensor, BLOCK: tl.constexpr, LANES: tl.constexpr, VECTOR: tl.constexpr) -> Any:
+def _parted(
+    joined: tl.tensor, ROWS: tl.constexpr, LEVELS: tl.constexpr, BLOCK: tl.constexpr, LANES: tl.constexpr
+) -> Any:
     """Undo `_joined`."""
-    if VECTOR == 2:
-        rows = tl.split(joined)
-    else:
-        even, odd = tl.split(tl.reshape(joined, [BLOCK, LANES, 2, 2]))
-        a, c = tl.split(even)
-        b, d = tl.split(odd)
-        rows = (a, b, c, d)
-    return rows
+    x: tl.tuple = (joined,)
+    for level in tl.static_range(LEVELS):
+        even: tl.tuple = ()
+        odd: tl.tuple = ()
+        for i in tl.static_range(1 << level):
+            low, high = tl.split(tl.reshape(x[i], [BLOCK, LANES, ROWS >> (level + 1), 2]))
+            even, odd = even + (low,), odd + (high,)
+        x = even + odd
+    for i in tl.static_range(ROWS):
+        x = x + (tl.reshape(x[i], [BLOCK, LANES]),)
+    return x[ROWS:]
 
 
 @_jit
@@ -320,7 +328,7 @@ def _legs_forward(
     ROWS: tl.constexpr,
     LANES: tl.constexpr,
     BLOCK: tl.constexpr,
-    VECTOR: tl.constexpr,
+    LEVELS: tl.constexpr,
     OWN: tl.constexpr,
     STORE: tl.constexpr,
     LEAVE: tl.constexpr,
@@ -331,7 +339,7 @@ def _legs_forward(
     """
     lane = tl.arange(0, LANES)[None, :]
     row = begin + lane * ROWS
-    part = row[:, :, None] + tl.arange(0, VECTOR)[None, None, :]
+    each = row[:, :, None] + tl.arange(0, ROWS)[None, None, :]
     stream = (tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK))[:, None]
     present = stream < streams
     owner = stream if OWN else tl.full([1, 1], 0, tl.int64)
@@ -342,10 +350,8 @@ def _legs_forward(
     for i in tl.static_range(ROWS):
         at = state + stream * state_stream + (row + i) * state_row
         x = x + (tl.load(at, mask=present & (row + i < order), other=0.0),)
-    weights: tl.tuple = ()
     if STORE:
-        for i in tl.static_range(0, ROWS, VECTOR):
-            weights = weights + (tl.load(scale + (part + i) * scale_row, mask=part + i < order, other=0.0),)
+        weights = tl.load(scale + each * scale_row, mask=each < order, other=0.0)
 
     running = tl.full([BLOCK, LANES], 0.0, x[0].dtype)
     step = (0 - lane).to(tl.int64)
@@ -374,11 +380,9 @@ def _legs_forward(
             running = tl.fma(p, running, -b * x[i])
         x = moved
         if STORE:
-            for i in tl.static_range(0, ROWS, VECTOR):
-                writes = states + stream[:, :, None] * states_stream + step[:, :, None] * states_step
-                joined = _joined(x, i, BLOCK, LANES, VECTOR) * weights[i // VECTOR]
-                mask = (present & inside)[:, :, None] & (part + i < order)
-                tl.store(writes + (part + i) * states_row, joined, mask=mask)
+            writes = states + stream[:, :, None] * states_stream + step[:, :, None] * states_step + each * states_row
+            mask = (present & inside)[:, :, None] & (each < order)
+            tl.store(writes, _joined(x, ROWS, LEVELS, BLOCK, LANES) * weights, mask=mask)
         if LEAVE:  # behind what lane 0 reads, so that one array serves
             leaving = sums + stream * sums_stream + step * sums_step
             tl.store(leaving, running, mask=inside & present & (lane == LANES - 1))
@@ -415,7 +419,7 @@ def _legs_adjoint(
     ROWS: tl.constexpr,
     LANES: tl.constexpr,
     BLOCK: tl.constexpr,
-    VECTOR: tl.constexpr,
+    LEVELS: tl.constexpr,
     OWN: tl.constexpr,
     READ: tl.constexpr,
     ENTER: tl.constexpr,
@@ -423,7 +427,7 @@ def _legs_adjoint(
     """Run a band of rows backwards: `_legs_forward` transposed, so that rows, lanes, bands and steps descend."""
     lane = tl.arange(0, LANES)[None, :]
     row = begin + lane * ROWS
-    part = row[:, :, None] + tl.arange(0, VECTOR)[None, None, :]
+    each = row[:, :, None] + tl.arange(0, ROWS)[None, None, :]
     stream = (tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK))[:, None]
     present = stream < streams
     owner = stream if OWN else tl.full([1, 1], 0, tl.int64)
@@ -434,10 +438,8 @@ def _legs_adjoint(
     for i in tl.static_range(ROWS):
         at = costate + stream * costate_stream + (row + i) * costate_row
         y = y + (tl.load(at, mask=present & (row + i < order), other=0.0),)
-    weights: tl.tuple = ()
     if READ:
-        for i in tl.static_range(0, ROWS, VECTOR):
-            weights = weights + (tl.load(scale + (part + i) * scale_row, mask=part + i < order, other=0.0),)
+        weights = tl.load(scale + each * scale_row, mask=each < order, other=0.0)
 
     rho = tl.full([BLOCK, LANES], 0.0, y[0].dtype)
     step = (count - 1 + LANES - 1 - lane).to(tl.int64)
@@ -453,14 +455,13 @@ def _legs_adjoint(
         next_implicit = tl.load(next_numbers + table_number, mask=next_inside & known, other=0.0)
 
         if READ:
+            reads = incoming + stream[:, :, None] * incoming_stream + step[:, :, None] * incoming_step
+            mask = (present & inside)[:, :, None] & (each < order)
+            given = tl.load(reads + each * incoming_row, mask=mask, other=0.0)
+            parts = _parted(given * weights, ROWS, LEVELS, BLOCK, LANES)
             added: tl.tuple = ()
-            for i in tl.static_range(0, ROWS, VECTOR):
-                reads = incoming + stream[:, :, None] * incoming_stream + step[:, :, None] * incoming_step
-                mask = (present & inside)[:, :, None] & (part + i < order)
-                joined = tl.load(reads + (part + i) * incoming_row, mask=mask, other=0.0)
-                parts = _parted(joined * weights[i // VECTOR], BLOCK, LANES, VECTOR)
-                for j in tl.static_range(VECTOR):
-                    added = added + (y[i + j] + parts[j],)
+            for i in tl.static_range(ROWS):
+                added = added + (y[i] + parts[i],)
             y = added
         at_step = sums + stream * sums_stream + step * sums_step
         if LANES > 1:
