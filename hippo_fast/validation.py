@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 import operator as operator_module
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -48,14 +48,14 @@ def checked_positive(name: str, value: object, meaning: str) -> float:
     return number
 
 
-def checked_key(name: str, value: object, known: Iterable[str]) -> str:
+def checked_key(name: str, value: object, known: Collection[str]) -> str:
     """Return ``value`` if it is one of the keys of a table, or raise."""
+    if isinstance(value, str) and value in known:
+        return value
     accepted = ", ".join(repr(key) for key in known)
     if not isinstance(value, str):
         raise TypeError(f"{name} is {value!r} ({type(value).__name__}); accepted: one of {accepted}")
-    if value not in known:
-        raise ValueError(f"{name} is {value!r}; accepted: one of {accepted}")
-    return value
+    raise ValueError(f"{name} is {value!r}; accepted: one of {accepted}")
 
 
 def checked_parameters(measure: str, owned: tuple[str, ...], theta: object, alpha: object, beta: object) -> Parameters:
