@@ -1,30 +1,32 @@
 """Scans on a CUDA device, wherever there is one; without one each benchmark is skipped, and says why."""
 
-import importlib.util
 import time
+from pathlib import Path
 
 import numpy as np
 
-import hippo_fast
+from asv_benchmarks.frozen import vectors
+from asv_benchmarks.guests import Guest
+from asv_benchmarks.timed import SHORT, Problem, factors, require_right
 
-ORDER = 256
+hippo_fast, torch, triton = Guest("hippo_fast"), Guest("torch"), Guest("triton")
+
+DRIVER = Path("/dev/nvidiactl")
+"""There where the driver of a device is loaded: without it nothing needs to be imported to find that out."""
 LENGTH = 1024
 REPEATS = 5
+PROBLEMS = {"legs": Problem("legs", order=256, length=SHORT), "legt": Problem("legt", length=SHORT)}
+"""What is checked first: the frozen scans of the orders that are timed."""
 
 
 def require_device():
-    """Return torch, or skip: asv takes NotImplementedError from a setup as "not applicable here"."""
-    for library in ("torch", "triton"):
-        if importlib.util.find_spec(library) is None:
-            raise NotImplementedError(f"{library} is not installed")
-    import torch  # noqa: PLC0415  (asv imports this file where torch is not installed)
-
-    if not torch.cuda.is_available():
+    """Skip, with the reason, unless there is a device and what runs on it."""
+    if not DRIVER.exists() or not torch.cuda.is_available():
         raise NotImplementedError("no CUDA device")
-    return torch
+    triton.jit  # noqa: B018 -- is it there?
 
 
-def seconds(torch, function):
+def seconds(function):
     """Return the least time of several calls, each from an idle device to an idle device; the first one compiles."""
     times = []
     for _ in range(1 + REPEATS):
@@ -34,6 +36,19 @@ def seconds(torch, function):
         torch.cuda.synchronize()
         times.append(time.perf_counter() - begin)
     return min(times[1:])
+
+
+def prepared(measure, dtype, streams):
+    """Samples ``(S, L)`` on the device and the options of their scan, after the frozen scans were right there."""
+    require_device()
+    problem, few = PROBLEMS[measure], 3
+    options = {"order": problem.order, **problem.keywords}
+    known = torch.from_numpy(factors(few)[:, None] * problem.samples).to("cuda", getattr(torch, dtype))
+    states = hippo_fast.scan(known, measure, **options).double().cpu().numpy()[:, list(problem.rows)]
+    for factor, rows in zip(factors(few), states, strict=True):
+        require_right(vectors()[problem.id].share(rows, dtype, factor), f"{measure} in {dtype} on the device")
+    samples = np.random.default_rng(20201022).uniform(-1, 1, (streams, LENGTH))
+    return torch.from_numpy(samples).to("cuda", getattr(torch, dtype)), options
 
 
 class Scans:
@@ -46,33 +61,19 @@ class Scans:
     version = "1"
 
     def setup(self, measure, dtype, streams):
-        """Time only right answers: a few streams must equal the numpy backend's in float64."""
-        self.torch = require_device()
-        self.options = {"legs": {"order": ORDER}, "legt": {"order": 64, "dt": 1 / 64}}[measure]
-        samples = np.random.default_rng(20201022).uniform(-1, 1, (streams, LENGTH))
-        self.samples = self.torch.from_numpy(samples).to("cuda", getattr(self.torch, dtype))
-        few = self.samples[:3, :200]
-        found = hippo_fast.scan(few, measure, output="last", **self.options).double().cpu().numpy()
-        wanted = hippo_fast.scan(few.double().cpu().numpy(), measure, output="last", **self.options)
-        # Roundings of 200 steps, each at most 32 N ulp of a state of norm <= sqrt(N): far below any wrong answer.
-        allowed = 200 * 32 * self.options["order"] ** 1.5 * np.finfo(dtype).eps
-        if not np.abs(found - wanted).max() <= allowed:
-            raise AssertionError(f"{measure} in {dtype} is off by {np.abs(found - wanted).max():.3g} on the device")
-
-    def _rate(self, streams, length, function):
-        return streams * length / seconds(self.torch, function)
+        """Check."""
+        self.samples, self.options = prepared(measure, dtype, streams)
 
     def track_last(self, measure, dtype, streams):
         """Last states alone."""
-        return self._rate(
-            streams, LENGTH, lambda: hippo_fast.scan(self.samples, measure, output="last", **self.options)
-        )
+        spent = seconds(lambda: hippo_fast.scan(self.samples, measure, output="last", **self.options))
+        return streams * LENGTH / spent
 
     def track_states(self, measure, dtype, streams):
         """All states, of as many samples as keep them below 2 GiB."""
         length = min(LENGTH, 2**31 // (streams * self.options["order"] * self.samples.dtype.itemsize))
         samples = self.samples[:, :length]
-        return self._rate(streams, length, lambda: hippo_fast.scan(samples, measure, **self.options))
+        return streams * length / seconds(lambda: hippo_fast.scan(samples, measure, **self.options))
 
     def track_gradient(self, measure, dtype, streams):
         """Last states and the gradient of their sum."""
@@ -82,27 +83,30 @@ class Scans:
             samples.grad = None
             hippo_fast.scan(samples, measure, output="last", **self.options).sum().backward()
 
-        return self._rate(streams, LENGTH, run)
+        return streams * LENGTH / seconds(run)
 
 
 class Bandwidth:
-    """All states of LegS, in bytes stored, over the rate at which the device fills memory: 1 is the limit."""
+    """Bytes of LegS states stored in a second, beside the rate at which the device fills memory."""
 
     params = [["float32", "float64"], [256, 2048]]
     param_names = ["dtype", "streams"]
-    unit = "of the fill rate"
+    unit = "bytes/s"
     timeout = 600
     version = "1"
 
     def setup(self, dtype, streams):
-        """The checks of `Scans`."""
-        Scans.setup(self, "legs", dtype, streams)
+        """Check, and choose 2 GiB of states."""
+        samples, self.options = prepared("legs", dtype, streams)
+        length = min(LENGTH, 2**31 // (streams * self.options["order"] * samples.dtype.itemsize))
+        self.samples = samples[:, :length]
+        self.bytes = streams * length * self.options["order"] * samples.dtype.itemsize
 
     def track_states(self, dtype, streams):
-        """2 GiB of states."""
-        length = min(LENGTH, 2**31 // (streams * ORDER * self.samples.dtype.itemsize))
-        samples = self.samples[:, :length]
-        target = self.samples.new_empty(streams, length, ORDER)
-        fill = seconds(self.torch, target.zero_)
-        del target
-        return fill / seconds(self.torch, lambda: hippo_fast.scan(samples, "legs", ORDER))
+        """All states."""
+        return self.bytes / seconds(lambda: hippo_fast.scan(self.samples, "legs", **self.options))
+
+    def track_fill(self, dtype, streams):
+        """Zeros into as much memory: the limit."""
+        target = self.samples.new_empty(*self.samples.shape, self.options["order"])
+        return self.bytes / seconds(target.zero_)

@@ -90,6 +90,22 @@ def contest(task, keys, effort, peers=None):
     return list(rows.values())
 
 
+def widths_contest(task, backend, effort):
+    """One of ours in both dtypes, checked, then timed in the same interleaved rounds: keys are the dtypes."""
+    calls, rows = {}, {}
+    for dtype in ROUNDOFF:
+        one = task.with_(dtype=dtype)
+        checked = checked_task(one)
+        title = f"{PEERS[backend].title}, {dtype}"
+        share = Judge(checked).share(PEERS[backend].prepare(checked)())
+        if not share <= 1:
+            return [row(dtype, title, "differs", note=f"error {share:.1e} times the bound", share=min(share, 1e300))]
+        calls[dtype], rows[dtype] = PEERS[backend].prepare(one), row(dtype, title, "timed", share=share)
+    for dtype, seconds in interleaved(calls, effort.rounds, effort.repeats, effort.least).items():
+        rows[dtype]["seconds"] = seconds
+    return list(rows.values())
+
+
 # Gradients.
 
 

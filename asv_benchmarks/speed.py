@@ -18,9 +18,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
 import hippo_fast
 from asv_benchmarks import machine
 from asv_benchmarks.contests import (
@@ -32,7 +29,9 @@ from asv_benchmarks.contests import (
     precision_errors,
     row,
     update_contest,
+    widths_contest,
 )
+from asv_benchmarks.guests import Guest
 from asv_benchmarks.peers import OURS, PEERS
 from asv_benchmarks.speed_report import report
 from asv_benchmarks.tasks import Task
@@ -48,7 +47,7 @@ class Part:
     """One piece of the run, kept as a whole.
 
     Attributes:
-        section: peers, limits, gradients, updates, precision or growth.
+        section: peers, limits, widths, gradients, updates, precision or growth.
         label: what is asked; with the section it names the part.
         facts: plain values that the report needs besides the rows.
         run: returns the rows.
@@ -174,6 +173,9 @@ def plan(sizes: Sizes, effort: Effort, keys: tuple[str, ...] = tuple(PEERS)) -> 
     ]
     parts = [Part("peers", str(task), facts(task), partial(contest, task, keys, effort)) for task in peers]
     parts += [Part("limits", str(task), facts(task), partial(contest, task, (first,), effort)) for task in limits]
+    for task in (legs, legs.with_(length=10 * sizes.length), wide, batch):
+        run = partial(widths_contest, task, first, effort)
+        parts.append(Part("widths", f"{task} beside float32", facts(task), run))
     for task in (batch, invariant[0].with_(**many), legs.with_(length=sizes.invariant)):
         parts.append(Part("gradients", str(task), facts(task), partial(gradient_contest, task, effort)))
     for measure in ("legs", "legt"):
@@ -300,8 +302,11 @@ def keep(path, record):
 def measured(parts, quick, path, console):
     """Run the parts that the file does not hold yet; return the whole record."""
     record = opened(path, "quick" if quick else "full")
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    rich = Guest("rich.progress")
+    columns = (
+        rich.TextColumn("{task.description}"), rich.BarColumn(), rich.MofNCompleteColumn(), rich.TimeElapsedColumn()
+    )  # fmt: skip
+    with rich.Progress(*columns, console=console, transient=True) as progress:
         bar = progress.add_task("the machine", total=len(parts) + 1)
         if "rates" not in record:
             record["rates"] = machine.measure(quick=quick)
@@ -346,7 +351,7 @@ def main(argv=None):
         environment = machine.pinned(os.environ) | {CHILD: "1"}
         os.execve(sys.executable, [sys.executable, "-m", "asv_benchmarks.speed", *argv], environment)
     machine.pin_to_one_core()
-    console = Console(stderr=True)
+    console = Guest("rich.console").Console(stderr=True)
     parts = plan(SHORT, QUICK) if asked.quick else plan(Sizes(), FULL)
     record = measured(parts, asked.quick, asked.json, console)
     pictures = {}

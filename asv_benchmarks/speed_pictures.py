@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from statistics import median
 
-import matplotlib as mpl
-
+from asv_benchmarks.guests import Guest
 from asv_benchmarks.peers import OURS
 from asv_benchmarks.speed_report import RULES, growth_curves, of, precision_points, rate, timed
 
-mpl.use("svg")
-from matplotlib import pyplot as plt
-from matplotlib.ticker import FuncFormatter, NullFormatter
+mpl, plt, ticker = Guest("matplotlib"), Guest("matplotlib.pyplot"), Guest("matplotlib.ticker")
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#5c5c5c", "#8b6914", "#7b3294", "#a6761d")
 """Told apart with any colour vision (Okabe and Ito), then more of the kind."""
@@ -87,7 +84,7 @@ def draw_precision(record, folder):
                     )  # fmt: skip
         axis.set_xscale("log")
         axis.set_yscale("log")
-        axis.xaxis.set_minor_formatter(NullFormatter())
+        axis.xaxis.set_minor_formatter(ticker.NullFormatter())
         axis.set_title(f"{signal} signal", loc="left")
         axis.set_xlabel("µs for the whole scan")
     axes[0].set_ylabel("error of the last state, 2-norm")
@@ -118,7 +115,7 @@ def draw_growth(record, folder):
             axis.plot(sizes, line, color="#000000", linewidth=0.8, linestyle=":", label="slope 1")
         axis.set_xscale("log", base=2)
         axis.set_yscale("log")
-        axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        axis.xaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:,.0f}"))
         axis.tick_params(axis="x", rotation=45)
         low, high = axis.get_ylim()
         axis.set_ylim(min(low, high / 30), max(high, low * 30))  # a flat curve shall look flat
@@ -132,6 +129,7 @@ def draw_growth(record, folder):
 def draw(record, folder):
     """Draw everything that the record holds; return name -> path."""
     folder.mkdir(parents=True, exist_ok=True)
+    mpl.use("svg")
     with mpl.rc_context(STYLE):
         return {
             name: function(record, folder)

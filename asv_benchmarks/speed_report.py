@@ -7,8 +7,8 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from tabulate import tabulate
 
+from asv_benchmarks.guests import Guest
 from asv_benchmarks.limits import limit
 from asv_benchmarks.peers import OURS
 from asv_benchmarks.timing import ratios, slope
@@ -37,6 +37,8 @@ coefficient, at the rate of either kind from registers alone. *Store bandwidth*:
 product*: at the measured rate of one, `2 N` operations for each sample, which any method needs that weighs samples (our
 chunks of m samples need `1 + N/m` times as many), or `2 N (N + 1)` for each state of a dense step."""
 
+WIDTHS = "Our first backend, the same task in both dtypes in the same interleaved rounds."
+
 GRADIENTS = """\
 torch, last state, gradient of a weighted sum of its coefficients with respect to all samples. It was checked by
 linearity: its product with the samples is the sum itself."""
@@ -60,7 +62,7 @@ GROWTH = "Slopes are fitted to the time of one step of one stream on log axes: 1
 
 def table(rows):
     """Rows (dicts) as a Markdown table."""
-    return tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True, colalign=None)
+    return Guest("tabulate").tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True, colalign=None)
 
 
 def of(record, section):
@@ -196,6 +198,22 @@ def machine_lines(record):
 
 
 # Gradients and updates.
+
+
+def widths_table(record):
+    """float64 over float32."""
+    rows = []
+    for part in of(record, "widths"):
+        found = {row["key"]: row for row in part["rows"]}
+        shown = {"task": part["title"].removesuffix(", float64"), "float64, M steps/s": "", "float32": "", "ratio": ""}
+        if all(row["seconds"] for row in part["rows"]):
+            shown["float64, M steps/s"] = number(rate(part, found["float64"]))
+            shown["float32"] = number(rate(part, found["float32"]))
+            shown["ratio"] = between(ratios(found["float64"]["seconds"], found["float32"]["seconds"]))
+        else:
+            shown["ratio"] = "; ".join(sorted({f"{row['status']}: {row['note']}" for row in part["rows"]}))
+        rows.append(shown)
+    return table(rows)
 
 
 def gradients_table(record):
@@ -362,6 +380,7 @@ def report(record, pictures=None, base=None):
         blocks += [f"### {part['title']}", peers_table(part)]
     blocks += ["Who takes no part, and why:", "\n".join(absent(record))]
     blocks += ["## Limits", LIMITS, limits_table(record)]
+    blocks += ["## float32", WIDTHS, widths_table(record)]
     blocks += ["## Gradients", GRADIENTS, gradients_table(record)]
     blocks += ["## One sample at a time", UPDATES, updates_table(record)]
     blocks += [

@@ -123,12 +123,13 @@ def bound(task):
         raise ValueError("method is 'trapezoid' at uneven times, for which no bound is derived; accepted: even times")
     streams = task.samples.reshape(task.streams, task.length).astype(np.float64)
     chunk = max(1, _NUMBERS // (task.order * task.length))
-    parts = [_bound_of(task, streams[i : i + chunk]) for i in range(0, len(streams), chunk)]
+    parts = [bound_of(task, streams[i : i + chunk]) for i in range(0, len(streams), chunk)]
     found = np.concatenate(parts)
     return found if task.output == "states" else found[:, -1]
 
 
-def _bound_of(task, streams):
+def bound_of(task, streams):
+    """`bound` for all states of some streams, ``(S, L)``."""
     states = hippo_fast.scan(streams, task.measure, task.order, backend="numpy", **task.keywords) / weights(task)
     if task.measure != "legs":
         residuals = _uneven_residuals if task.uneven else _matrix_residuals

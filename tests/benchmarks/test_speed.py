@@ -12,7 +12,7 @@ from rich.console import Console
 
 import hippo_fast
 import hippo_ref
-from asv_benchmarks import bench_speed, contests, limits, machine, speed, speed_report, tasks, timing
+from asv_benchmarks import contests, limits, machine, speed, speed_report, tasks, timing
 from asv_benchmarks.contests import Effort, contest, gradient_contest, gradient_share, update_contest
 from asv_benchmarks.native import MissingError, library
 from asv_benchmarks.peers import PEERS, Peer
@@ -240,6 +240,26 @@ def test_updates_and_gradients_are_timed():
     assert all(row["share"] <= 1 for row in rows)
 
 
+def test_both_widths_run_in_the_same_rounds_and_a_wrong_one_is_named(monkeypatch):
+    task = Task(order=8, length=30)
+    rows = contests.widths_contest(task, "numpy", BRIEF)
+    assert [(row["key"], row["status"], len(row["seconds"])) for row in rows] == [
+        ("float64", "timed", BRIEF.rounds),
+        ("float32", "timed", BRIEF.rounds),
+    ]
+
+    def float32_off(task, right=PEERS["numpy"].prepare):
+        call = right(task)
+        return (lambda: call() * np.float32(1.001)) if task.dtype == "float32" else call
+
+    wrong = Peer("numpy", "numpy", PEERS["numpy"].why_not, float32_off)
+    monkeypatch.setitem(contests.PEERS, "numpy", wrong)
+    (row,) = contests.widths_contest(task, "numpy", BRIEF)
+    assert (row["key"], row["status"]) == ("float32", "differs")
+    part = {"section": "widths", "title": str(task), "rows": [row]}
+    assert "differs: error" in speed_report.widths_table({"parts": {"one": part}})
+
+
 # The page.
 
 
@@ -268,6 +288,7 @@ def test_a_run_is_whole_and_right(record):
     assert {part["section"] for part in found["parts"].values()} == {
         "peers",
         "limits",
+        "widths",
         "updates",
         "precision",
         "growth",
@@ -447,32 +468,3 @@ def test_without_a_compiler_there_is_a_reason(monkeypatch):
     assert rows[0]["status"] == "missing"
     assert rows[0]["note"] == "no C compiler (gcc or cc) is installed"
     library.cache_clear()
-
-
-# asv.
-
-
-@pytest.mark.parametrize(
-    "bench",
-    [c for c in vars(bench_speed).values() if isinstance(c, type) and hasattr(c, "params")],
-    ids=lambda c: c.__name__,
-)
-def test_every_benchmark_runs(bench):
-    """The first parameters of each; asv itself checks that it can list them."""
-    one = bench()
-    assert bench.version
-    assert len(bench.params) == len(bench.param_names)
-    first = [values[0] for values in bench.params]
-    try:
-        one.setup(*first)
-    except NotImplementedError as reason:
-        pytest.skip(str(reason))
-    timed = [getattr(one, name) for name in dir(one) if name.startswith(("time_", "track_"))]
-    assert timed
-    for call in timed:
-        call(*first)
-
-
-def test_a_benchmark_skips_what_is_not_offered():
-    with pytest.raises(NotImplementedError, match="no method 'foh'"):
-        bench_speed.checked_call("numpy", Task(measure="legt", order=4, length=4, method="foh"))
