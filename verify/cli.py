@@ -13,6 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from verify.bench.command import bench
+from verify.dashboard.command import dashboard
+from verify.gate.command import gate
+from verify.history.command import history
 from verify.output_options import PARAMETERS, Outputs, with_outputs
 from verify.workflow import inert
 
@@ -575,6 +579,12 @@ def verify_certificate(
         for item in found:
             console.show_finding(item.holds, item.what, item.text)
     raise typer.Exit(certified.exit_code(found))
+
+
+app.command()(bench)
+app.command()(gate)
+app.command()(dashboard)
+app.command()(history)
 
 
 @app.command()

@@ -7,17 +7,20 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape as unmarked
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from verify.campaign import Report, Unit
 from verify.expected import stated
 from verify.text import one_line
 from verify.verdict import Status, Verdict
 from verify.workflow import inert
+
+if TYPE_CHECKING:  # it imports all that a campaign needs, and most commands are none
+    from verify.campaign import Report, Unit
 
 STYLES = {
     Status.PASS: "green",

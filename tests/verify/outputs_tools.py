@@ -1,6 +1,10 @@
 """Reports for the tests of outputs: every status, and hostile text wherever a target can put any."""
 
 from dataclasses import replace
+from html.parser import HTMLParser
+
+import cmarkgfm
+import markdown_it
 
 from verify.campaign import Report
 from verify.cases import make_case
@@ -55,3 +59,39 @@ def hostile(text):
     ]
     found = [Diagnosis("writing", f"it wrote {text}", text)]
     return report(*bad, target=f"mine.py:{text}", diagnosis=found, notes=[f"a note: {text}"])
+
+
+class Page(HTMLParser):
+    """The tags of a page, and the text of each cell of its tables."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.rows, self.cell, self.loose = [], [], None, ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag == "tr":
+            self.rows.append([])
+        elif tag in ("td", "th"):
+            self.cell = ""
+
+    def handle_endtag(self, tag):
+        if tag in ("td", "th"):
+            self.rows[-1].append(self.cell)
+            self.cell = None
+
+    def handle_data(self, data):
+        if self.cell is None:
+            self.loose += data
+        else:
+            self.cell += data
+
+
+def github(text):
+    """As GitHub's own parser makes it, raw HTML let through so that it would be seen."""
+    return cmarkgfm.github_flavored_markdown_to_html(text, cmarkgfm.Options.CMARK_OPT_UNSAFE)
+
+
+def commonmark(text):
+    return markdown_it.MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(text)

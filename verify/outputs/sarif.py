@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,19 +24,50 @@ def write_sarif(path: Path, report: Report) -> None:
     shown = by_weight(report.verdicts)
     places = places_of(shown[:MOST])
     claims = {verdict.check: verdict.claim for verdict in [*shown, *report.verdicts]}
-    rules = [_rule(key, claim) for key, claim in list(claims.items())[:MOST]]
     index = {key: number for number, key in enumerate(claims)}
-    said = problems(report)
-    if len(shown) > MOST:
-        said.append(f"{len(shown) - MOST} further results are left out: code scanning takes {MOST:,}")
-    version = report.provenance.get("versions", {}).get("hippo-verify", "")
+    write_run(
+        path,
+        rules=[
+            rule(key, claim, f"A right implementation has this property: {claim}. What a verdict means: {HELP}", HELP)
+            for key, claim in list(claims.items())[:MOST]
+        ],
+        results=[_result(verdict, places, index[verdict.check]) for verdict in shown[:MOST]],
+        left_out=len(shown) - MOST,
+        said=problems(report),
+        # Ends with a slash: all of it is the category, so that the files of two targets stand side by side.
+        category=f"hippo-verify/{place_of(report.target).name}/",
+        invocation={"executionSuccessful": report.status != "error", "exitCode": report.exit_code},
+        version=report.provenance.get("versions", {}).get("hippo-verify", ""),
+        uri=HELP,
+    )
+
+
+def write_run(
+    path: Path, *, rules: Sequence[Any], results: Sequence[Any], left_out: int, said: Sequence[str], category: str,
+    invocation: dict[str, Any], version: str, uri: str,
+) -> None:  # fmt: skip
+    """A file of one run.
+
+    Args:
+        path: the file.
+        rules: those that results refer to.
+        results: at most `MOST`.
+        left_out: how many more there are, if above 0.
+        said: what no result says.
+        category: what keeps files for one commit apart.
+        invocation: how the run ended.
+        version: of ours.
+        uri: where it is explained.
+    """
+    said = [*said]
+    if left_out > 0:
+        said.append(f"{left_out} further results are left out: code scanning takes {MOST:,}")
     driver = {
         "name": "hippo-verify",
         **({"version": version} if version else {}),
-        "informationUri": HELP,
+        "informationUri": uri,
         "rules": rules,
     }
-    invocation: dict[str, Any] = {"executionSuccessful": report.status != "error", "exitCode": report.exit_code}
     if said:
         invocation["toolExecutionNotifications"] = [{"level": "error", "message": {"text": text}} for text in said]
     content = {
@@ -45,32 +76,30 @@ def write_sarif(path: Path, report: Report) -> None:
         "runs": [
             {
                 "tool": {"driver": driver},
-                # Ends with a slash: all of it is the category, so that the files of two targets stand side by side.
-                "automationDetails": {"id": f"hippo-verify/{place_of(report.target).name}/"},
+                "automationDetails": {"id": category},
                 "invocations": [invocation],
-                "results": [_result(verdict, places, index[verdict.check]) for verdict in shown[:MOST]],
+                "results": results,
             }
         ],
     }
     write_json(path, content)
 
 
-def _rule(key: str, claim: str) -> dict[str, Any]:
+def rule(key: str, claim: str, help_text: str, uri: str) -> dict[str, Any]:
+    """A rule: its name, a sentence, and what helps."""
     text = claim[:1].upper() + claim[1:LONGEST]
     sentence = text if text.endswith(".") else text[: LONGEST - 1] + "."
     return {
         "id": key,
         "shortDescription": {"text": sentence},
         "fullDescription": {"text": sentence},
-        "help": {"text": f"A right implementation has this property: {claim}. What a verdict means: {HELP}"},
-        "helpUri": HELP,
+        "help": {"text": help_text},
+        "helpUri": uri,
         "defaultConfiguration": {"level": "error"},
     }
 
 
 def _result(verdict: Verdict, places: Mapping[tuple[str, str], Place], index: int) -> dict[str, Any]:
-    place = places[verdict.case.target, verdict.case.level]
-    line = place.line or 1
     # The path is no part of it: GitHub adds the file itself, and a checkout may lie anywhere.
     unique = identity(verdict.check, {**verdict.case.to_json(), "target": ""})
     return {
@@ -78,18 +107,22 @@ def _result(verdict: Verdict, places: Mapping[tuple[str, str], Place], index: in
         "ruleIndex": index,
         "level": SEVERITY[verdict.status],
         "message": {"text": f"{verdict.case.describe()}: {verdict.message}"},
-        "locations": [
-            {
-                "physicalLocation": {
-                    "artifactLocation": {"uri": place.uri},
-                    "region": {
-                        "startLine": line,
-                        "startColumn": 1,
-                        "endLine": line,
-                        "endColumn": max(place.width, 1) + 1,
-                    },
-                }
-            }
-        ],
+        "locations": [location(places[verdict.case.target, verdict.case.level])],
         "partialFingerprints": {"case": f"{verdict.check}/{verdict.case.id}", "primaryLocationLineHash": f"{unique}:1"},
+    }
+
+
+def location(place: Place) -> dict[str, Any]:
+    """Where a result is shown: the whole line, or the first one where none is known."""
+    line = place.line or 1
+    return {
+        "physicalLocation": {
+            "artifactLocation": {"uri": place.uri},
+            "region": {
+                "startLine": line,
+                "startColumn": 1,
+                "endLine": line,
+                "endColumn": max(place.width, 1) + 1,
+            },
+        }
     }

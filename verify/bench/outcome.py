@@ -1,0 +1,248 @@
+"""How measuring a commit ended, read from what asv stored: what it lists as skipped may be a failure."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+from verify.revisions import Commit
+from verify.text import one_line
+
+NOT_BUILT: Final = "asv: the commit was not built"
+"""What is noted of a benchmark that asv calls failed because it could not install the commit."""
+_RAISED: Final = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Exit|Interrupt)\b")
+"""How a traceback ends, if its message has but one line."""
+
+
+class End(StrEnum):
+    """How a commit ended, worst first."""
+
+    NOT_FINITE = "not finite"
+    NOT_BUILT = "not built"
+    FAILED = "failed"
+    ASV_FAILED = "asv failed"
+    STOPPED = "stopped"
+    UNCLEAR = "unclear"
+    SKIPPED = "skipped"
+    MEASURED = "measured"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Benchmark:
+    """A benchmark as asv discovered it.
+
+    Attributes:
+        name: ``bench_scan.OneStream.time_states``.
+        version: another one is another benchmark: its history starts anew.
+        params: for each parameter the texts of its values.
+    """
+
+    name: str
+    version: str
+    params: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(kw_only=True)
+class Tally:
+    """What became of the values of a commit, in words where they are not simply measured.
+
+    Attributes:
+        measured: finite values.
+        skipped: values that a benchmark said it could not have here.
+        failed: benchmarks and parameters that failed, and why.
+        not_finite: those that came out as NaN or infinite, and what asv takes them for.
+        unclear: those that are stored as NaN by somebody who did not note whether they were skipped.
+        broken: names of the benchmarks of which something failed.
+        missing: benchmarks without any result of their present version.
+        built: whether the commit could be installed.
+    """
+
+    measured: int = 0
+    skipped: int = 0
+    failed: list[str] = field(default_factory=list)
+    not_finite: list[str] = field(default_factory=list)
+    unclear: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    built: bool = True
+
+    @property
+    def end(self) -> End:
+        """The word for all of it."""
+        if self.not_finite:
+            return End.NOT_FINITE
+        if not self.built:
+            return End.NOT_BUILT
+        if self.failed or self.missing:
+            return End.FAILED
+        if self.unclear:
+            return End.UNCLEAR
+        return End.MEASURED if self.measured else End.SKIPPED
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How one commit ended.
+
+    Attributes:
+        commit: which one.
+        tally: its values.
+        end: the word for it.
+        before: whether an earlier run had measured it all.
+        seconds: what it took, building included.
+        message: why asv itself failed, or the build.
+        log: what asv printed.
+    """
+
+    commit: Commit
+    tally: Tally
+    end: End
+    before: bool = False
+    seconds: float = 0.0
+    message: str = ""
+    log: Path | None = None
+
+
+EXIT = {
+    End.NOT_FINITE: 1,
+    End.NOT_BUILT: 3,
+    End.FAILED: 3,
+    End.ASV_FAILED: 3,
+    End.STOPPED: 130,
+    End.UNCLEAR: 5,
+    End.SKIPPED: 5,
+    End.MEASURED: 0,
+}
+
+
+def exit_code(outcomes: Sequence[Outcome]) -> int:
+    """The worst end decides; 4 where there was nothing to measure."""
+    ends = {outcome.end for outcome in outcomes}
+    if End.STOPPED in ends:
+        return EXIT[End.STOPPED]
+    return next((EXIT[end] for end in End if end in ends), 4)
+
+
+def benchmarks(path: Path) -> dict[str, Benchmark]:
+    """What asv discovered, by name.
+
+    Raises:
+        OSError: there is no such file.
+        ValueError: it is not asv's.
+    """
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return {
+        name: Benchmark(
+            name=name,
+            version=str(entry.get("version", "")),
+            params=tuple(tuple(values) for values in entry.get("params") or ()),
+        )
+        for name, entry in found.items()
+        if isinstance(entry, dict)
+    }
+
+
+def tally(result: Path, notes: Path, wanted: Sequence[Benchmark]) -> Tally:
+    """What a results file of asv says of some benchmarks.
+
+    Args:
+        result: the file of one commit and environment; it need not exist.
+        notes: what `verify.bench.plugin` wrote beside it; it need not exist.
+        wanted: the benchmarks asked for.
+    """
+    stored, said = _rows(result), _json(notes)
+    found = Tally()
+    for benchmark in wanted:
+        row = stored.get(benchmark.name)
+        if row is None or str(row.get("version")) != benchmark.version:
+            found.missing.append(benchmark.name)
+            continue
+        note = said.get(benchmark.name, {})
+        text = note.get("said", {}) if note.get("started_at", ...) == row.get("started_at") else None
+        found.built = found.built and NOT_BUILT not in (text or {}).values()
+        _count(found, benchmark, row, text)
+    return found
+
+
+def outdated(results: Path, present: Sequence[Benchmark]) -> dict[str, int]:
+    """In how many results files of a machine a benchmark has another version than now.
+
+    asv compares none of them with newer ones, and shows none of them any more, without saying so.
+
+    Args:
+        results: the machine's folder.
+        present: the benchmarks as they are now.
+    """
+    versions = {one.name: one.version for one in present}
+    found = dict.fromkeys(versions, 0)
+    for path in sorted(results.glob("*.json")):
+        for name, row in _rows(path).items():
+            found[name] = found.get(name, 0) + (name in versions and str(row.get("version")) != versions[name])
+    return {name: count for name, count in found.items() if count}
+
+
+def _count(found: Tally, benchmark: Benchmark, row: Mapping[str, Any], said: Mapping[str, str] | None) -> None:
+    """Add the values of one benchmark; what is not known to have been said is None."""
+    choices = list(itertools.product(*(row.get("params") or ())))
+    values = row.get("result")
+    if values is None:
+        values = [None] * len(choices)
+    if len(values) != len(choices):
+        found.missing.append(benchmark.name)
+        return
+    for parts, value in zip(choices, values, strict=True):
+        choice = ", ".join(parts)
+        label = f"{benchmark.name}({choice})" if choice else benchmark.name
+        text = "" if said is None else said.get(choice, said.get("", ""))
+        if value is None:
+            found.failed.append(f"{label}: {_last(text)}")
+            found.broken.append(benchmark.name)
+        elif not isinstance(value, int | float) or math.isinf(value):
+            found.not_finite.append(f"{label} is {value}; asv stores it, and its pages do not end with it")
+        elif not math.isnan(value):
+            found.measured += 1
+        elif said is None:
+            found.unclear.append(f"{label} is stored as nan, and not whether it was skipped; --again measures it")
+        elif "asv: skipped" in text:
+            found.skipped += 1
+        else:
+            found.not_finite.append(f"{label} is nan; asv takes it for skipped")
+
+
+def _last(text: str) -> str:
+    """The line that says why: that of the exception, else the last one."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    raised = [line for line in lines if _RAISED.match(line)]
+    return one_line((raised or lines or ["it failed and said nothing"])[-1], 200)
+
+
+def _rows(path: Path) -> dict[str, dict[str, Any]]:
+    content = _json(path)
+    columns = content.get("result_columns", [])
+    return {
+        name: dict(zip(columns, row, strict=False))
+        for name, row in content.get("results", {}).items()
+        if isinstance(row, list)
+    }
+
+
+def set_aside(result: Path) -> None:
+    """Rename a results file that was cut off: asv would fail on it each time."""
+    if result.is_file() and not _json(result):
+        result.replace(result.with_suffix(".broken"))
+
+
+def _json(path: Path) -> dict[str, Any]:
+    """An object; an empty one where the file is missing or was cut off, so that it is measured anew."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

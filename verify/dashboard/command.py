@@ -1,0 +1,56 @@
+"""The command ``dashboard``: arguments in, words and an exit code out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+FAILED, USAGE = 1, 2
+
+
+def dashboard(
+    results: Annotated[Path, typer.Option(help="Results of asv.")] = Path(".asv/results"),
+    out: Annotated[Path, typer.Option(help="Folder of the site; what an earlier one left there is replaced.")] = Path(
+        ".asv/dashboard"
+    ),
+    store: Annotated[
+        Path | None, typer.Option(help="Folder of a campaign, `hippo-verify run --store`: its verdicts are shown.")
+    ] = None,
+    repository: Annotated[
+        Path | None, typer.Option(help="Repository that was measured. Default: the one that the results lie in.")
+    ] = None,
+    machine: Annotated[str | None, typer.Option(help="Only what was measured on this machine.")] = None,
+    asv: Annotated[bool, typer.Option(help="Make asv's own pages too.")] = True,
+) -> None:
+    """Build a static site from stored results: the state of HEAD, regressions, histories, asv's own pages."""
+    from verify.dashboard import build  # noqa: PLC0415
+    from verify.revisions import RevisionError, top  # noqa: PLC0415
+
+    if repository is None:
+        try:
+            repository = top(results if results.is_dir() else Path())
+        except RevisionError:
+            repository = None
+    elif not repository.is_dir():
+        _fail(f"--repository is {str(repository)!r}, which is no folder; expected: a git repository")
+    try:
+        built = build(results, out, repository=repository, store=store, machine=machine, asv=asv)
+    except ImportError as error:
+        _fail(f"{error}; pip install 'hippo-verify[bench,report]' brings what the dashboard needs")
+    except (ValueError, OSError) as error:
+        _fail(str(error))
+    typer.echo(f"wrote {built.index}: {built.files} files, {built.size / 1e6:.1f} MB")
+    typer.echo(f"{built.open} open regression{'' if built.open == 1 else 's'}")
+    for text in built.asv.left_out:
+        typer.echo(f"kept from asv: {text}")
+    if built.asv.problem:
+        _fail(f"asv's own pages are not there: {built.asv.problem}; --no-asv leaves them out", FAILED)
+
+
+def _fail(message: str, code: int = USAGE) -> NoReturn:
+    from verify.workflow import inert  # noqa: PLC0415
+
+    typer.echo(f"hippo-verify: {inert(message)}", err=True)
+    raise typer.Exit(code)
