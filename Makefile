@@ -7,11 +7,20 @@ STAMP := $(VENV)/.installed
 BIN := $(VENV)/bin
 REPORT ?= reports/generated
 STORE ?= .hippo-verify/run
+SUITE ?= quick
+SEED ?= 0
+# What `make gate` compares, and how many commits `make bench` measures, kept under which name of this machine.
+BASE ?= HEAD~1
+HEAD ?= HEAD
+LAST ?= 1
+MACHINE ?=
+RESULTS ?= .asv/results
 # One BLAS thread per process: the campaign already uses every core, and verdicts must not depend on the count.
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: verify test test-random lint wheel published published-keras-lmu published-3-12 power mutants clean
+.PHONY: verify test test-random test-nightly lint wheel bench gate dashboard published published-dashboard \
+	published-keras-lmu published-3-12 power mutants clean
 .DEFAULT_GOAL := verify
 
 $(STAMP): pyproject.toml constraints.txt
@@ -23,7 +32,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 verify: $(STAMP)  ## our backends and the third-party libraries against the exact reference, with an HTML report
-	$(BIN)/hippo-verify run --store $(STORE) --report $(REPORT)
+	$(BIN)/hippo-verify run --suite $(SUITE) --seed $(SEED) --store $(STORE) --report $(REPORT)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -36,6 +45,23 @@ test: $(STAMP) lint  ## lint, types, walls, then the tests
 
 test-random: $(STAMP)  ## the tests in another order each time; pytest says how to repeat it
 	$(BIN)/python -m pytest -n 2 --randomly-seed=default
+
+test-nightly: $(STAMP)  ## the tests with those that take minutes, many drawn examples, and an order drawn anew
+	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -n 2 --runslow --randomly-seed=default
+
+bench: $(STAMP)  ## speed and error of the last commits, into the history: make bench LAST=20
+	$(BIN)/hippo-verify bench --last $(LAST) $(if $(MACHINE),--machine $(MACHINE))
+
+gate: $(STAMP)  ## speed and error of one commit against another: make gate BASE=main
+	$(BIN)/hippo-verify gate --base $(BASE) --head $(HEAD)
+
+dashboard: $(STAMP)  ## the history, and the verdicts of the last `make verify`, as a site
+	$(BIN)/hippo-verify dashboard --repository . --results $(RESULTS) --out $(REPORT)/dashboard \
+		$(if $(wildcard $(STORE)),--store $(STORE)) $(if $(MACHINE),--machine $(MACHINE))
+
+published-dashboard: $(STAMP)  ## the same without asv's own pages, which are large, into reports/published
+	$(BIN)/hippo-verify dashboard --repository . --results $(RESULTS) --out reports/published/dashboard --no-asv \
+		$(if $(wildcard $(STORE)),--store $(STORE)) $(if $(MACHINE),--machine $(MACHINE))
 
 wheel: $(STAMP)
 	$(BIN)/python -m build --wheel

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,13 +10,14 @@ from pathlib import Path
 import pytest
 import typer
 import yaml
-from action_runner import BASH, run_action
+from action_runner import BASH, run_action, script_of
 
 from verify.cli import app
 
 ROOT = Path(__file__).parents[2]
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
 STEPS = {step["id"]: step for step in ACTION["runs"]["steps"]}
+SCRIPTS = {name: script_of(step, ROOT) for name, step in STEPS.items()}
 OPTIONS = {
     option: parameter
     for parameter in typer.main.get_command(app).commands["check"].params
@@ -61,54 +61,7 @@ def checked(repository, **inputs):
     return run_action(ROOT, {"orders": "4", "level": "matrices", **given}, repository, skip=INSTALLED)
 
 
-# What it is.
-
-
-def tool(name):
-    path = shutil.which(name, path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    return path or pytest.skip(f"{name} is in the test extra")
-
-
-@pytest.mark.parametrize(
-    ("schema", "path"),
-    [("github-actions", ROOT / "action.yml")]
-    + [("github-workflows", path) for path in sorted((ROOT / ".github/workflows").glob("*.yml"))],
-    ids=lambda value: value if isinstance(value, str) else value.name,
-)
-def test_it_keeps_the_schema(schema, path):
-    command = [tool("check-jsonschema"), "--builtin-schema", f"vendor.{schema}", str(path)]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert answer.returncode == 0, answer.stdout + answer.stderr
-
-
-def audit(*arguments, cwd):
-    command = [tool("zizmor"), "--offline", "--no-progress", *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
-
-
-def test_an_auditor_of_actions_finds_nothing():
-    """zizmor looks for inputs that become code, among much else."""
-    answer = audit("--config", ".github/zizmor.yml", "action.yml", ".github/workflows", cwd=ROOT)
-    assert answer.returncode == 0, answer.stdout + answer.stderr
-
-
-def test_the_auditor_bites(tmp_path):
-    text = (ROOT / "action.yml").read_text(encoding="utf-8")
-    (tmp_path / "action.yml").write_text(text.replace('-- "$INPUT_TARGET"', '-- "${{ inputs.target }}"'), "utf-8")
-    answer = audit("action.yml", cwd=tmp_path)
-    assert "template-injection" in answer.stdout, answer.stdout + answer.stderr
-
-
-@pytest.mark.parametrize("step", STEPS)
-def test_a_linter_of_shell_finds_nothing(step):
-    answer = subprocess.run([tool("shellcheck"), "--shell=bash", "-"], input=STEPS[step]["run"], capture_output=True,
-                            text=True, check=False)  # fmt: skip
-    assert answer.returncode == 0, answer.stdout
-
-
-def test_no_input_becomes_a_part_of_a_script():
-    for step in STEPS.values():
-        assert "${{" not in step["run"]
+# What it is: test_workflows.py holds it against the schema and the linters.
 
 
 def test_every_input_is_used_and_every_variable_has_one():
@@ -119,8 +72,9 @@ def test_every_input_is_used_and_every_variable_has_one():
         for match in re.findall(r"\$\{\{ inputs\.([\w-]+) \}\}", value)
     }
     assert used == set(ACTION["inputs"])
-    for step in STEPS.values():
-        assert set(re.findall(r"\bINPUT_\w+", step["run"])) == {name for name in step["env"] if name != "PYTHON"}
+    for name, step in STEPS.items():
+        read = set(re.findall(r"\bINPUT_\w+", SCRIPTS[name]))
+        assert read == {variable for variable in step["env"] if variable != "PYTHON"}
 
 
 OWN = {"target", "args", "install", "python", "working-directory"}
@@ -320,7 +274,7 @@ def test_an_old_python_is_refused(repository):
 
 def test_the_questions_about_a_python_are_answered():
     """The one-liners of the step, by the Python at hand: recent, and not managed by the system or else no venv."""
-    script = STEPS["install"]["run"]
+    script = SCRIPTS["install"]
     answers = [
         subprocess.run([*BASH, "-c", f'python="{sys.executable}"; {question}'], check=False).returncode
         for question in re.findall(r"if !? ?(\"\$python\" (?:-P )?-c '[^']*')", script)
