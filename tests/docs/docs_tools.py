@@ -25,9 +25,10 @@ def shown(pattern, actual):
 
 
 def environment(**further):
-    """That of a person in a terminal of 120 columns, with our commands on the path."""
+    """That of a person in a terminal of 120 columns, with our commands on the path, and outside of any pytest."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return {**os.environ, "PATH": path, "COLUMNS": "120", **further}
+    own = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    return {**own, "PATH": path, "COLUMNS": "120", **further}
 
 
 def perform(page, folder, variables, *, skipped=("make ", "git ")):
