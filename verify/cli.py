@@ -17,8 +17,8 @@ from verify.bench.command import bench
 from verify.dashboard.command import dashboard
 from verify.gate.command import gate
 from verify.history.command import history
+from verify.invocation import fail, given_options
 from verify.output_options import PARAMETERS, Outputs, with_outputs
-from verify.workflow import inert
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,8 +39,6 @@ vectors = typer.Typer(help="Portable test vectors, for implementations in any la
 app.add_typer(vectors, name="vectors")
 certificate = typer.Typer(help="Conformance certificates, as check --certificate writes them.", no_args_is_help=True)
 app.add_typer(certificate, name="certificate")
-
-USAGE = 2
 
 
 class Choice(StrEnum):
@@ -85,11 +83,6 @@ RequireCoverage = Annotated[
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def _fail(message: str, code: int = USAGE) -> NoReturn:
-    typer.echo(f"hippo-verify: {inert(message)}", err=True)
-    raise typer.Exit(code)
-
-
 def _version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version  # noqa: PLC0415
@@ -111,7 +104,7 @@ def _integers(text: str, option: str = "--orders") -> list[int]:
     try:
         return [int(part) for part in text.split(",") if part.strip()]
     except ValueError:
-        _fail(f"{option} is {text!r}; accepted: integers with commas, such as 4,8,16")
+        fail(f"{option} is {text!r}; accepted: integers with commas, such as 4,8,16")
 
 
 def _words(text: str | None) -> list[str] | None:
@@ -121,12 +114,12 @@ def _words(text: str | None) -> list[str] | None:
 def _bytes(text: str) -> int:
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kKMGT]?)(i?)[bB]?\s*", text)
     if match is None:
-        _fail(f"--memory-limit is {text!r}; accepted: a size such as 512MiB or 2GiB")
+        fail(f"--memory-limit is {text!r}; accepted: a size such as 512MiB or 2GiB")
     number, prefix, binary = match.groups()
     base = 1024 if binary else 1000
     size = float(number) * base ** " kMGT".index(prefix.replace("K", "k") or " ")
     if size > 2**60:
-        _fail(f"--memory-limit is {text!r:.40}; accepted: at most 1024 PiB")
+        fail(f"--memory-limit is {text!r:.40}; accepted: at most 1024 PiB")
     return int(size)
 
 
@@ -135,13 +128,13 @@ def _keywords(pairs: list[str]) -> dict[str, Any]:
     for pair in pairs:
         key, separator, value = pair.partition("=")
         if not separator or not key.isidentifier():
-            _fail(f"--target-arg is {pair!r}; accepted: KEY=VALUE")
+            fail(f"--target-arg is {pair!r}; accepted: KEY=VALUE")
         try:
             found[key] = json.loads(value)
         except ValueError:
             found[key] = value
         except RecursionError:
-            _fail(f"--target-arg {key} is nested too deep: {value!r:.40}; accepted: KEY=VALUE")
+            fail(f"--target-arg {key} is nested too deep: {value!r:.40}; accepted: KEY=VALUE")
     return found
 
 
@@ -197,14 +190,14 @@ def check(
     _usable(outputs)
     required = _requirement(require_coverage)
     if timeout <= 0:
-        _fail(f"--timeout is {timeout}; accepted: seconds above 0")
+        fail(f"--timeout is {timeout}; accepted: seconds above 0")
     given = [name for name in context.params if str(context.get_parameter_source(name)).endswith("COMMANDLINE")]
     for name in _NOT_REPLAYED if replay else ():
         if name in given:
-            _fail(f"--{name} is given beside --replay: it is in the file")
+            fail(f"--{name} is given beside --replay: it is in the file")
     for name in ("certificate", "badge") if replay else ():
         if name in outputs.files:
-            _fail(f"--{name} is given beside --replay: a few questions asked again are no check; run it without")
+            fail(f"--{name} is given beside --replay: a few questions asked again are no check; run it without")
     with console.progress(progress) as show:
         try:
             report = replaying.replay(
@@ -220,14 +213,14 @@ def check(
                 counterexamples=counterexamples if keep else None,
             )  # fmt: skip
         except ValueError as error:
-            _fail(str(error))
+            fail(str(error))
     report.required = required
     asking = ["hippo-verify", "check", target]
-    report.provenance["command"] = [*asking, *_given(context, without=_BESIDE)]
+    report.provenance["command"] = [*asking, *given_options(context, without=_BESIDE)]
 
     def tell() -> None:
         console.show_check(report)
-        console.show_counterexamples(report, [*asking, *_given(context, only=_RETOLD)])
+        console.show_counterexamples(report, [*asking, *given_options(context, only=_RETOLD)])
 
     _deliver(report, outputs, tell, by_id(report) if replay else None)
 
@@ -241,32 +234,19 @@ _BESIDE = ("progress", "counterexamples", "keep", "store", "report", "jobs", *PA
 """Options on which no verdict depends."""
 
 
-def _given(context: typer.Context, only: tuple[str, ...] | None = None, without: tuple[str, ...] = ()) -> list[str]:
-    """The options that were given, so that they can be given again."""
-    found = []
-    for parameter in context.command.params:
-        name = str(parameter.name)
-        typed = str(context.get_parameter_source(name)).endswith("COMMANDLINE")
-        if typed and parameter.param_type_name == "option" and name not in without and (only is None or name in only):
-            value = context.params[name]
-            each = value if isinstance(value, list | tuple) else [value]
-            found += [f"{parameter.opts[-1]}={item}" for item in each]
-    return found
-
-
 def _requirement(text: str | None) -> Requirement | None:
     from verify.coverage import Requirement  # noqa: PLC0415
 
     try:
         return None if text is None else Requirement.parse(text)
     except ValueError as error:
-        _fail(str(error))
+        fail(str(error))
 
 
 def _usable(outputs: Outputs) -> None:
     wrong = outputs.misuse()
     if wrong:
-        _fail(wrong)
+        fail(wrong)
 
 
 def _deliver(report: Report, outputs: Outputs, tell: Callable[[], None], named: Report | None = None) -> NoReturn:
@@ -274,7 +254,7 @@ def _deliver(report: Report, outputs: Outputs, tell: Callable[[], None], named: 
     try:
         outputs.write(report, named)
     except ValueError as error:
-        _fail(str(error))
+        fail(str(error))
     with outputs.aside():
         tell()
         outputs.annotate(report)
@@ -306,9 +286,9 @@ def identify(
             memory_limit=_bytes(memory_limit),
         )  # fmt: skip
     except ValueError as error:
-        _fail(str(error))
+        fail(str(error))
     except TargetError as error:
-        _fail(f"{target}: {error.message}", 3)
+        fail(f"{target}: {error.message}", 3)
     if json_:
         typer.echo(json.dumps({"schema": "hippo-verify/1", "target": target, **found.to_json()}, indent=2))
     else:
@@ -368,22 +348,22 @@ def run(
             dtypes=_words(dtypes) or [], suite=replace(SUITES[suite.value], seed=seed), timeout=timeout,
         )  # fmt: skip
         if not units:
-            _fail("nothing was selected: no target has these measures, rules, dtypes and orders", 4)
+            fail("nothing was selected: no target has these measures, rules, dtypes and orders", 4)
         with console.campaign_progress(progress, len(units)) as on_unit:
             result = campaign.run(
                 units, store, jobs=jobs or os.cpu_count() or 1, expected=expected, seed=seed, on_unit=on_unit
             )
     except ValueError as error:
-        _fail(str(error))
+        fail(str(error))
     except OSError as error:
-        _fail(f"--store {store}: {error.strerror or error}")
+        fail(f"--store {store}: {error.strerror or error}")
     except KeyboardInterrupt:
-        _fail(f"stopped; the finished part is in {store}: the same command goes on from there", 130)
+        fail(f"stopped; the finished part is in {store}: the same command goes on from there", 130)
     result.required = required
     counterexamples.save_campaign(
         result, store / "counterexamples", campaign.default_oracle(), replace(SUITES[suite.value], seed=seed)
     )
-    result.provenance["command"] = ["hippo-verify", "run", *_given(context, without=_BESIDE)]
+    result.provenance["command"] = ["hippo-verify", "run", *given_options(context, without=_BESIDE)]
 
     def tell() -> None:
         console.show_campaign(result, store)
@@ -403,9 +383,9 @@ def _report(store: Path, folder: Path, libraries: Path | None = None, environmen
         for path in paths:
             typer.echo(f"report: {path}")
     except ImportError as error:
-        _fail(f"the report needs {error.name}: pip install 'hippo-verify[report]'")
+        fail(f"the report needs {error.name}: pip install 'hippo-verify[report]'")
     except (OSError, ValueError) as error:
-        _fail(f"report: {error}")
+        fail(f"report: {error}")
 
 
 @app.command()
@@ -458,7 +438,7 @@ def budget(
     from verify import budget_console, budgeting, console, outputs  # noqa: PLC0415
 
     if timeout <= 0:
-        _fail(f"--timeout is {timeout}; accepted: seconds above 0")
+        fail(f"--timeout is {timeout}; accepted: seconds above 0")
     with console.progress(progress) as show:
         try:
             found = budgeting.error_budgets(
@@ -468,22 +448,22 @@ def budget(
                 progress=show,
             )  # fmt: skip
         except ValueError as error:
-            _fail(str(error))
+            fail(str(error))
     record = found.to_json()
     if json_ is not None:
         try:
             outputs.write_json(json_, record)
         except OSError as error:
-            _fail(f"--json: cannot write {json_}: {error.strerror or error}")
+            fail(f"--json: cannot write {json_}: {error.strerror or error}")
     if html is not None:
         try:
             from verify.report.budget_page import write_budgets  # noqa: PLC0415
 
             write_budgets(html, record)
         except ImportError as error:
-            _fail(f"the page needs {error.name}: pip install 'hippo-verify[report]'")
+            fail(f"the page needs {error.name}: pip install 'hippo-verify[report]'")
         except OSError as error:
-            _fail(f"--html: cannot write {html}: {error.strerror or error}")
+            fail(f"--html: cannot write {html}: {error.strerror or error}")
     budget_console.show_budgets(found)
     raise typer.Exit(found.exit_code)
 
@@ -515,13 +495,13 @@ def export_vectors(
                 progress=lambda done, total: show("vectors", done, total),
             )  # fmt: skip
     except LookupError as error:
-        _fail(f"nothing was selected: {error.args[0]}", 4)
+        fail(f"nothing was selected: {error.args[0]}", 4)
     except ValueError as error:
-        _fail(str(error))
+        fail(str(error))
     except OSError as error:
-        _fail(f"--output: cannot write {output}: {error.strerror or error}")
+        fail(f"--output: cannot write {output}: {error.strerror or error}")
     except KeyboardInterrupt:
-        _fail(f"stopped; {output} was not touched", 130)
+        fail(f"stopped; {output} was not touched", 130)
     typer.echo(
         f"{output}: {written.vectors:,} vectors, {written.numbers:,} certified numbers, {written.size:,} bytes\n"
         f"sha256 of the document: {written.checksum}"
@@ -549,14 +529,14 @@ def check_vectors(
 
     _usable(outputs)
     if str(answers).startswith("exec:"):
-        _fail(f"{answers} is a program: hippo-verify check {shlex.quote(str(answers))} --replay VECTORS asks it")
+        fail(f"{answers} is a program: hippo-verify check {shlex.quote(str(answers))} --replay VECTORS asks it")
     try:
         with console.progress(progress) as show:
             report = checking.check(answers, against, max_unsupported=max_unsupported, progress=show)
     except ValueError as error:
-        _fail(str(error))
+        fail(str(error))
     asking = ["hippo-verify", "vectors", "check", str(answers)]
-    report.provenance["command"] = [*asking, *_given(context, without=_BESIDE)]
+    report.provenance["command"] = [*asking, *given_options(context, without=_BESIDE)]
     _deliver(report, outputs, lambda: console.show_check(report), checking.by_id(report))
 
 
@@ -571,7 +551,7 @@ def verify_certificate(
     try:
         found = certified.findings(certified.read_certificate(file))
     except ValueError as error:
-        _fail(str(error))
+        fail(str(error))
     if json_:
         rows = [{"what": item.what, "holds": item.holds, "text": item.text} for item in found]
         typer.echo(json.dumps({"schema": "hippo-verify/1", "file": str(file), "findings": rows}, indent=2))
@@ -627,7 +607,7 @@ def checks(
 
     if not power:
         if markdown is not None or defects is not None:
-            _fail("--markdown and --defects go with --power")
+            fail("--markdown and --defects go with --power")
         rows = [{"key": key, "claim": check.claim, "levels": list(check.levels)} for key, check in CHECKS.items()]
         _list(rows, json_, lambda row: f"{row['key']:<16} {row['claim']}  [{', '.join(row['levels'])}]")
         return
@@ -644,21 +624,21 @@ def _power(
 
     unknown = [key for key in defects or () if key not in DEFECTS]
     if unknown:
-        _fail(f"--defects has {', '.join(unknown)}; accepted: {', '.join(DEFECTS)}")
+        fail(f"--defects has {', '.join(unknown)}; accepted: {', '.join(DEFECTS)}")
     count = jobs or os.cpu_count() or 1
     try:
         with console.progress(shown) as show:
             found = power.power(SUITES[suite.value], defects=defects, jobs=count, progress=show)
             alarms = power.alarms(range(seeds), SUITES[suite.value], jobs=count, progress=show) if seeds else None
     except KeyboardInterrupt:
-        _fail("stopped; nothing was written", 130)
+        fail("stopped; nothing was written", 130)
     if markdown is not None:
         try:
             from verify.folders import write_whole  # noqa: PLC0415
 
             write_whole(markdown, power_console.markdown(found, alarms).encode())
         except OSError as error:
-            _fail(f"--markdown: cannot write {markdown}: {error.strerror or error}")
+            fail(f"--markdown: cannot write {markdown}: {error.strerror or error}")
     if json_:
         record = {"schema": "hippo-verify/1", **found.to_json(), "variants": alarms.to_json() if alarms else None}
         typer.echo(json.dumps(record, indent=2))
@@ -682,7 +662,7 @@ def measures(
     if recognition:
         _recognition(jobs, every, json_, markdown, progress)
     if markdown is not None:
-        _fail("--markdown goes with --recognition")
+        fail("--markdown goes with --recognition")
     from verify.cases import PARAMETERS  # noqa: PLC0415
     from verify.oracle import known_measures  # noqa: PLC0415
 
@@ -704,12 +684,12 @@ def _recognition(jobs: int, every: int, json_: bool, markdown: Path | None, show
         with console.progress(shown) as show:
             found = recognition.recognition(every=every, jobs=jobs or os.cpu_count() or 1, progress=show)
     except KeyboardInterrupt:
-        _fail("stopped; nothing was written", 130)
+        fail("stopped; nothing was written", 130)
     if markdown is not None:
         try:
             write_whole(markdown, recognition_console.markdown(found).encode())
         except OSError as error:
-            _fail(f"--markdown: cannot write {markdown}: {error.strerror or error}")
+            fail(f"--markdown: cannot write {markdown}: {error.strerror or error}")
     if json_:
         typer.echo(json.dumps({"schema": "hippo-verify/1", **found.to_json()}, indent=2))
     else:

@@ -1,5 +1,6 @@
 """Reports for the tests of outputs: every status, and hostile text wherever a target can put any."""
 
+import json
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -95,3 +96,12 @@ def github(text):
 
 def commonmark(text):
     return markdown_it.MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(text)
+
+
+def strict(text):
+    """JSON as the standard has it: no NaN and no infinity."""
+
+    def refuse(constant):
+        raise AssertionError(f"{constant} is no JSON number")
+
+    return json.loads(text, parse_constant=refuse)

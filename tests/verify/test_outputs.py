@@ -1,7 +1,6 @@
 """Every output against its schema, or against a program that reads it."""
 
 import html
-import json
 import math
 import re
 import tomllib
@@ -11,7 +10,7 @@ import jsonschema
 import junitparser
 import pytest
 import sarif_kit.validate
-from outputs_tools import NASTY, Page, commonmark, every_status, github, hostile, report, verdict
+from outputs_tools import NASTY, Page, commonmark, every_status, github, hostile, report, strict, verdict
 from typer.testing import CliRunner
 
 import verify
@@ -74,13 +73,6 @@ def cli(*arguments):
 def written(kind, found, folder):
     WRITERS[kind](folder / kind, found)
     return (folder / kind).read_text(encoding="utf-8")
-
-
-def strict(text):
-    def refuse(constant):
-        raise AssertionError(f"{constant} is no JSON number")
-
-    return json.loads(text, parse_constant=refuse)
 
 
 REPORTS = {"statuses": every_status(), "nothing": report(), **{f"nasty{i}": hostile(t) for i, t in enumerate(NASTY)}}

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import re
-import signal
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
+from verify.invocation import fail, terminable
 from verify.workflow import inert
-
-USAGE = 2
 
 
 def bench(
@@ -40,18 +36,18 @@ def bench(
 ) -> None:
     """Measure commits with asv: this one, a range, or the last ones; what is stored is not measured again."""
     if importlib.util.find_spec("asv") is None:
-        _fail("asv is not installed: pip install 'hippo-verify[bench]'")
+        fail("asv is not installed: pip install 'hippo-verify[bench]'")
     from verify import revisions  # noqa: PLC0415
     from verify.bench import console, running, settings  # noqa: PLC0415
 
     if range_ is not None and last is not None:
-        _fail("--range and --last are both given; accepted: one of them")
+        fail("--range and --last are both given; accepted: one of them")
     if again and retry:
-        _fail("--again and --retry are both given; --again measures what had failed as well")
+        fail("--again and --retry are both given; --again measures what had failed as well")
     try:
         re.compile(pattern or "")
     except re.error as error:
-        _fail(f"--bench is {pattern!r}: {error}; accepted: a regular expression")
+        fail(f"--bench is {pattern!r}: {error}; accepted: a regular expression")
     try:
         suite = settings.find(Path.cwd(), config)
         which = range_ if range_ is not None else last if last is not None else 1
@@ -66,34 +62,15 @@ def bench(
         plan = running.Plan(
             commits=commits, pattern=pattern, build=build, quick=quick, again=again, retry=retry, machine=machine
         )
-        with _terminable(), console.watching(progress) as watcher:
+        with terminable(), console.watching(progress) as watcher:
             report = running.run(suite, plan, watcher)
     except (settings.SettingsError, revisions.RevisionError) as error:
-        _fail(str(error))
+        fail(str(error))
     except running.DiscoveryError as error:
-        _fail(str(error), 3)
+        fail(str(error), 3)
     except OSError as error:
-        _fail(f"cannot read or write: {error}")
+        fail(f"cannot read or write: {error}")
     except KeyboardInterrupt:
-        _fail("stopped; what was measured is stored, and the same command goes on from there", 130)
+        fail("stopped; what was measured is stored, and the same command goes on from there", 130)
     console.show(report, quick=quick)
     raise typer.Exit(report.exit_code)
-
-
-@contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """Let the end of a cancelled CI job be that of Ctrl-C: what was started is ended too."""
-
-    def interrupt(*_: object) -> NoReturn:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _fail(message: str, code: int = USAGE) -> NoReturn:
-    typer.echo(f"hippo-verify: {inert(message)}", err=True)
-    raise typer.Exit(code)

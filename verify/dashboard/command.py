@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
-FAILED, USAGE = 1, 2
+from verify.invocation import fail
+
+FAILED = 1
 
 
 def dashboard(
@@ -34,23 +36,16 @@ def dashboard(
         except RevisionError:
             repository = None
     elif not repository.is_dir():
-        _fail(f"--repository is {str(repository)!r}, which is no folder; expected: a git repository")
+        fail(f"--repository is {str(repository)!r}, which is no folder; expected: a git repository")
     try:
         built = build(results, out, repository=repository, store=store, machine=machine, asv=asv)
     except ImportError as error:
-        _fail(f"{error}; pip install 'hippo-verify[bench,report]' brings what the dashboard needs")
+        fail(f"{error}; pip install 'hippo-verify[bench,report]' brings what the dashboard needs")
     except (ValueError, OSError) as error:
-        _fail(str(error))
+        fail(str(error))
     typer.echo(f"wrote {built.index}: {built.files} files, {built.size / 1e6:.1f} MB")
     typer.echo(f"{built.open} open regression{'' if built.open == 1 else 's'}")
     for text in built.asv.left_out:
         typer.echo(f"kept from asv: {text}")
     if built.asv.problem:
-        _fail(f"asv's own pages are not there: {built.asv.problem}; --no-asv leaves them out", FAILED)
-
-
-def _fail(message: str, code: int = USAGE) -> NoReturn:
-    from verify.workflow import inert  # noqa: PLC0415
-
-    typer.echo(f"hippo-verify: {inert(message)}", err=True)
-    raise typer.Exit(code)
+        fail(f"asv's own pages are not there: {built.asv.problem}; --no-asv leaves them out", FAILED)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from verify.invocation import fail, given_options, terminable
 from verify.output_options import Outputs
-from verify.workflow import inert
 
 if TYPE_CHECKING:
     from verify.gate.accepted import Accepted
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from verify.gate.rounds import Plan, Progress
     from verify.gate.settings import Settings
 
-USAGE, EMPTY, STOPPED = 2, 4, 130
+EMPTY, STOPPED = 4, 130
 SIDE = "A revision, or a file of results; files several times: a round each."
 
 
@@ -87,7 +87,7 @@ def gate(
     outputs = Outputs({name: path for name, path in named.items() if path is not None})
     wrong = outputs.misuse() or _wrong(budget, timeout, pattern, trials, head, slow, list(outputs.files))
     if wrong:
-        _fail(wrong)
+        fail(wrong)
     try:
         known = _settings(settings, rounds)
         first = gating.source(base or (), "--base", default="" if base else default_base(Path.cwd()))
@@ -103,22 +103,22 @@ def gate(
             select=pattern or "|".join(known.select), slow=_factors(slow or ()),
         )  # fmt: skip
         _measurable(wanted)
-        with watching.terminable(), watching.watching(progress) as listener:
+        with terminable(), watching.watching(progress) as listener:
             if trials:
                 _calibrate(wanted, plan, known, trials, listener, outputs)
-            given = ["hippo-verify", "gate", *_given(context)]
+            given = ["hippo-verify", "gate", *given_options(context, without=_BESIDE)]
             gated = gating.gate(wanted, plan, known, _accepted(accepted, known), listener, given)
     except KeyboardInterrupt:
-        _fail(f"stopped; the finished rounds are in {store}: the same command goes on from there", STOPPED)
+        fail(f"stopped; the finished rounds are in {store}: the same command goes on from there", STOPPED)
     except (ValueError, WorkerError) as error:
-        _fail(str(error))
+        fail(str(error))
     except OSError as error:
-        _fail(f"cannot write {error.filename or store}: {error.strerror or error}")
+        fail(f"cannot write {error.filename or store}: {error.strerror or error}")
     for name, path in outputs.files.items():
         try:
             WRITERS[name](path, gated)
         except OSError as error:
-            _fail(f"--{name}: cannot write {path}: {error.strerror or error}")
+            fail(f"--{name}: cannot write {path}: {error.strerror or error}")
     with outputs.aside():
         show(gated)
     raise typer.Exit(gated.comparison.exit_code)
@@ -206,7 +206,7 @@ def _calibrate(
     try:
         runs = gating.aa(wanted, plan, settings, trials, listener)
     except EmptyError as error:
-        _fail(str(error), EMPTY)
+        fail(str(error), EMPTY)
     record = calibrated.record(runs, settings, plan.slow)
     calibrated.keep(wanted.store, record)
     if "json" in outputs.files:
@@ -217,22 +217,5 @@ def _calibrate(
     raise typer.Exit(calibrated.exit_code(record))
 
 
-def _given(context: typer.Context) -> list[str]:
-    """The options that were given and on which the result depends, so that they can be given again."""
-    found = []
-    for parameter in context.command.params:
-        name = str(parameter.name)
-        typed = str(context.get_parameter_source(name)).endswith("COMMANDLINE")
-        if typed and parameter.param_type_name == "option" and name not in _BESIDE:
-            value = context.params[name]
-            found += [f"{parameter.opts[-1]}={item}" for item in (value if isinstance(value, list) else [value])]
-    return found
-
-
 _BESIDE = ("progress", "store", "save", "json_", "markdown", "junit_xml", "sarif")
 """Options on which no verdict depends."""
-
-
-def _fail(message: str, code: int = USAGE) -> NoReturn:
-    typer.echo(f"hippo-verify: {inert(message)}", err=True)
-    raise typer.Exit(code)

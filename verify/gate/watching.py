@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import time
 from collections.abc import Iterator
-from typing import NoReturn
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -33,17 +31,3 @@ def watching(wanted: bool) -> Iterator[rounds.Progress]:
                 console.print(escape(f"{time.monotonic() - start:6.0f} s  {text} ({total})"), soft_wrap=True)
 
         yield show
-
-
-@contextlib.contextmanager
-def terminable() -> Iterator[None]:
-    """Let the end of a cancelled CI job be that of Ctrl-C: what was started is ended too."""
-
-    def interrupt(*_: object) -> NoReturn:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
+from verify.invocation import fail
 from verify.workflow import inert
-
-USAGE = 2
 
 
 def history(
@@ -31,7 +30,7 @@ def history(
     from verify.revisions import RevisionError  # noqa: PLC0415
 
     if not 0 < rate < 1:
-        _fail(f"--rate is {rate}; accepted: a share between 0 and 1")
+        fail(f"--rate is {rate}; accepted: a share between 0 and 1")
     try:
         known = () if explained is None else explanations.read(explained)
         stored = load(results, repository, machine=machine)
@@ -41,11 +40,6 @@ def history(
         else:
             write_whole(markdown, f"# What changed, and with which commit\n\n{text}".encode())
     except (HistoryError, RevisionError, explanations.ExplanationError) as error:
-        _fail(str(error))
+        fail(str(error))
     except OSError as error:
-        _fail(f"cannot write {error.filename}: {error.strerror}")
-
-
-def _fail(message: str) -> NoReturn:
-    typer.echo(f"hippo-verify: {inert(message)}", err=True)
-    raise typer.Exit(USAGE)
+        fail(f"cannot write {error.filename}: {error.strerror}")
