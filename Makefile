@@ -18,6 +18,8 @@ RESULTS ?= .asv/results
 # One BLAS thread per process: the campaign already uses every core, and verdicts must not depend on the count.
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
+# Tests start some thousand processes; without kept bytecode each would compile our modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: verify test test-random test-nightly lint wheel bench gate dashboard published published-dashboard \
 	published-keras-lmu published-3-12 power mutants clean

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import scipy.linalg
+import scipy  # its parts are loaded when they are first used: a worker starts without them
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.linalg
+import scipy  # its parts are loaded when they are first used: a worker starts without them
 
 from verify.bounds import gbt_weight, hold_degree
 from verify.candidates import Model

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-import scipy.optimize
+import scipy  # its parts are loaded when they are first used: a worker starts without them
 
 from verify.bounds import gamma
 from verify.candidates import WINDOWED

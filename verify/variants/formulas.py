@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import scipy.special
+import scipy  # its parts are loaded when they are first used: a worker starts without them
 
 from verify.candidates import Model
 from verify.case import Case

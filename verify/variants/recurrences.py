@@ -6,8 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import scipy.linalg
-import scipy.signal
+import scipy  # its parts are loaded when they are first used: a worker starts without them
 
 from verify.bounds import GBT
 from verify.candidates import Model

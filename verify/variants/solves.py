@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import scipy.linalg
+import scipy  # its parts are loaded when they are first used: a worker starts without them
 
 from verify.candidates import Model
 from verify.case import STEPPING, Case
