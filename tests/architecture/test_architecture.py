@@ -102,6 +102,7 @@ def test_every_file_is_in_its_table(family):
     table = {"checks": CHECKS, "adapters": ADAPTERS}[family]
     homes = {type(member).__module__ for member in table.values()}
     machinery = {"__init__", "isolated", "loading", "resolving", "entry_points", "described", "description", "layouts"}
+    machinery |= {"own_nn"}  # the claims' door to the fast side: no target is judged through it
     stems = {path.stem for path in (ROOT / "verify" / family).glob("*.py")} - machinery
     # What members of a family share, and what speaks for programs, which are in no table.
     files = {stem for stem in stems if not stem.endswith("base") and not stem.startswith("exec_")}
