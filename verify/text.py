@@ -1,7 +1,8 @@
-"""Words of a target's in a message of ours."""
+"""Words of a target's in a message of ours, and in Markdown."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -29,3 +30,19 @@ def said(get: Callable[[], str], otherwise: str) -> str:
         return one_line(str.__str__(get()))  # a subclass of str may have its own mind about split and format
     except BaseException:  # noqa: BLE001 -- it is the target's code
         return otherwise
+
+
+def code(text: str) -> str:
+    """Words of a target as code: no markup, no HTML, no mention of anybody in them, and one cell of a table."""
+    text = re.sub(r"\s+", " ", text).strip() or "(nothing)"
+    text = text.replace("|", "\\|")
+    fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
+    space = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{space}{text}{space}{fence}"
+
+
+def plain(text: str) -> str:
+    """Our own words as they stand: nothing in them is markup, and they stay in their cell."""
+    text = re.sub(r"\s+", " ", text).strip()
+    text = re.sub(r"[\\`*\[\]<>|~]|(?<!\w)_|_(?!\w)|&(?=#?\w+;)", r"\\\g<0>", text)
+    return re.sub(r"@(?=\w)", "@\u200b", text)  # would call somebody in a pull request

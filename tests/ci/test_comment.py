@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import runpy
 import zlib
 
 import pytest
@@ -50,10 +51,10 @@ def test_a_pull_request_of_a_fork_gets_a_comment(github, tmp_path):
     outcome = commented(github, tmp_path)
     assert outcome.code == 0, outcome.log
     (comment,) = github.comments
-    assert comment["body"].startswith(f"{MARKER}\n**slower**\n\n| scan | 1.31 |\n\n")
     link = f"[run 77](https://github.com/{REPOSITORY}/actions/runs/77) at {SHA}"
     told = "which runs the code of the pull request; the exit code of that run is what counts."
-    assert comment["body"].endswith(f"\n\n<sub>Written by {link}, {told}</sub>\n")
+    before = f"{MARKER}\n<sub>Written by {link}, {told}</sub>\n\n"  # what comes later cannot fold it away
+    assert comment["body"] == f"{before}**slower**\n\n| scan | 1.31 |\n"
 
 
 def test_the_token_goes_to_github_alone(github, tmp_path):
@@ -71,7 +72,8 @@ def test_the_comment_of_before_is_replaced(github, tmp_path):
     github.comments = [*talk, foreign, other, gone, own]  # ours is on the second page
     assert commented(github, tmp_path).code == 0
     assert len(github.comments) == 104
-    assert own["body"].startswith(f"{MARKER}\n**slower**")
+    assert own["body"].startswith(f"{MARKER}\n<sub>Written by")
+    assert "**slower**" in own["body"]
     assert foreign["body"].endswith("all is well")
 
 
@@ -85,7 +87,8 @@ def test_the_newest_artifact_of_a_run_that_was_repeated_is_read(github, tmp_path
 def test_another_artifact_can_be_named(github, tmp_path):
     github.leave("mine", {"out/text.md": "hello"})
     commented(github, tmp_path, inputs={"artifact": "mine", "file": "out/text.md"})
-    assert github.comments[0]["body"].startswith("<!-- hippo-verify: mine -->\nhello")
+    assert github.comments[0]["body"].startswith("<!-- hippo-verify: mine -->\n<sub>Written by")
+    assert github.comments[0]["body"].endswith("</sub>\n\nhello\n")
 
 
 NOTHING = {
@@ -193,6 +196,7 @@ HOSTILE = {
     "/merge": "\u200b/merge",
     "> - /approve": "> - \u200b/approve",
     "right\u202eleft\x1b[31m\x00": "rightleft[31m",
+    "&#64;maintainer &commat;m &#x40;m @&#109;e": "&\u200b#64;maintainer &\u200bcommat;m &\u200b#x40;m @&\u200b#109;e",
 }
 HARMLESS = [
     "| `bench_scan.OneStream.time_states('legs')` | 1.20x | a < b |", "<details><summary>all</summary>", "</details>",
@@ -203,8 +207,8 @@ HARMLESS = [
 def test_nobody_is_called_and_nothing_is_hidden(github, tmp_path):
     github.leave("hippo-gate", {"hippo-gate.md": "\n".join([*HOSTILE, *HARMLESS]) + "\r\nbytes \xff"})
     assert commented(github, tmp_path).code == 0
-    said = github.comments[0]["body"].removeprefix(MARKER)
-    assert said.partition("\n\n<sub>Written by")[0].split("\n")[1:] == [*HOSTILE.values(), *HARMLESS, "bytes \xff"]
+    _, _, said = github.comments[0]["body"].partition("</sub>\n\n")
+    assert said.rstrip("\n").split("\n") == [*HOSTILE.values(), *HARMLESS, "bytes \xff"]
 
 
 def test_bytes_that_are_no_text_do_no_harm(github, tmp_path):
@@ -217,7 +221,14 @@ def test_a_long_text_is_cut_at_a_line(github, tmp_path):
     commented(github, tmp_path)
     said = github.comments[0]["body"]
     assert len(said) < 65_536
-    assert re.search(r"line \d+\n\nCut here; the artifact has the rest\.\n\n<sub>", said)
+    assert re.search(r"line \d+\n\nCut here; the artifact has the rest\.\n$", said)
+
+
+@pytest.mark.parametrize("text", ["\n", " ", "<!--", "<!-- -", "> ", "&#", "@<"])
+def test_a_text_made_to_take_hours_takes_none(text):
+    """Patterns that look again from every place of eight megabytes would outlive the job, and this test."""
+    cleaned = runpy.run_path(str(FOLDER / "comment.py"))["cleaned"]
+    assert len(cleaned(text * (8 * 2**20 // len(text)) + "/")) <= 60_100
 
 
 def test_a_workflow_of_another_kind_is_told(github, tmp_path):

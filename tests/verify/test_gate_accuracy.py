@@ -29,7 +29,7 @@ def word(base, head, unit=BOUND, thresholds=FINE):
         (0.014, 0.14, BOUND, Word.LESS_ACCURATE),
         (0.3, 0.2, BOUND, Word.BETTER),
         (0.0, 0.0, BOUND, Word.SAME),
-        (0.0, 2.0**-20, BOUND, Word.SAME),  # below one unit in the last place
+        (0.0, 2.0**-20, BOUND, Word.SAME),  # below half a unit in the last place
         (2.0**-30, 2.0**-20, BOUND, Word.SAME),
         (0.0, 1e-5, BOUND, Word.LESS_ACCURATE),
         (2.0**-30, 1e-5, BOUND, Word.LESS_ACCURATE),
@@ -40,9 +40,11 @@ def word(base, head, unit=BOUND, thresholds=FINE):
         (0.0, 5e-324, "error", Word.SAME),
         (0.0, 1e-300, "error", Word.LESS_ACCURATE),
         (0.0, 2.0**-53, "relative error", Word.SAME),
-        (0.0, 2.0**-51, "relative error", Word.LESS_ACCURATE),
-        (0.5, 1.0, "ulps", Word.SAME),
-        (0.5, 1.5, "ulps", Word.LESS_ACCURATE),
+        (2.0**-53, 2.0**-52, "relative error", Word.LESS_ACCURATE),
+        (0.1, 0.5, "ulps", Word.SAME),  # the nearest number, before and now
+        (0.5, 1.0, "ulps", Word.LESS_ACCURATE),  # one bit
+        (0.0, 1.0, "ulps", Word.LESS_ACCURATE),
+        (0.7, 1.0, "ulps", Word.SAME),
         (3.25, 4.25, BITS, Word.LESS_ACCURATE),
         (3.25, 4.2, BITS, Word.SAME),
         (3.1, 4.1, BITS, Word.LESS_ACCURATE),  # 0.9999999999999996 in float64
@@ -59,17 +61,26 @@ def test_errors(base, head, unit, expected):
 def test_the_error_that_one_bit_is_grows_by_two():
     assert judge_error(3.0, 4.0, BITS, FINE).ratio == 2
     assert judge_error(0.1, 0.4, BOUND, FINE).ratio == pytest.approx(4)
-    assert judge_error(0.0, 0.4, BOUND, FINE).ratio == pytest.approx(0.4 * 2**19)
+    assert judge_error(0.0, 0.4, BOUND, FINE).ratio == pytest.approx(0.4 * 2**20)
     assert judge_error(0.0, 0.4, BOUND, Thresholds(floor=0.0)).ratio is None
 
 
-def test_the_floor_is_below_one_unit_in_the_last_place():
-    """The bound on a sum of n numbers in any order is (n - 1) u sum |x|: one unit in the last place is 2 / n of it."""
+def test_the_floor_is_half_a_unit_in_the_last_place():
+    """The bound on a sum of n numbers in any order is (n - 1) u sum |x|: a unit in the last place is 2 / n of it."""
     terms, roundoff = 2**20, 2.0**-53
     bound = (terms - 1) * roundoff * terms  # of a sum of that many ones
     unit = np.spacing(float(terms))
-    assert FLOORS[BOUND] <= unit / bound * (1 + 1e-5)
-    assert FLOORS[BOUND] >= unit / bound / 4
+    assert FLOORS[BOUND] == pytest.approx(unit / bound / 2, rel=1e-5)
+    assert FLOORS["relative error"] == np.spacing(1.0) / 2
+    assert FLOORS["ulps"] == FLOORS["ulp"] == 0.5
+
+
+@pytest.mark.parametrize("unit", [BOUND, "relative error", "ulps", BITS])
+def test_one_bit_less_than_the_nearest_number_is_seen(unit):
+    before = FLOORS[unit]
+    now = before + 1 if unit == BITS else 2 * before
+    assert word(before, now, unit) is Word.LESS_ACCURATE
+    assert word(now, before, unit) is Word.BETTER
 
 
 @given(ERRORS, UNITS)
@@ -104,11 +115,15 @@ def test_what_is_no_error(wrong):
     assert lost.word is (Word.LESS_ACCURATE if wrong in (math.inf,) or wrong != wrong else Word.NOT_MEASURED)  # noqa: PLR0124
     assert judge_error(wrong, wrong, BOUND, FINE).outcome is Outcome.INCONCLUSIVE
     mended = judge_error(wrong, 0.1, BOUND, FINE)
-    assert (mended.word, mended.outcome) == (Word.NOT_COMPARABLE, Outcome.PASS)
+    below = wrong is not None and wrong < 0
+    news = (Word.NOT_COMPARABLE, Outcome.PASS)
+    assert (mended.word, mended.outcome) == ((Word.NOT_MEASURED, Outcome.INCONCLUSIVE) if below else news)
 
 
-def test_a_logarithm_of_an_error_is_refused():
-    found = judge_error(-14.0, -12.0, BOUND, FINE)
+@pytest.mark.parametrize("now", [-12.0, 0.0, 2.0])
+def test_a_logarithm_of_an_error_is_refused(now):
+    """Whichever side of zero it is on: what was below it and is above it has grown, if it is a logarithm."""
+    found = judge_error(-14.0, now, BOUND, FINE)
     assert (found.outcome, found.word) == (Outcome.INCONCLUSIVE, Word.NOT_MEASURED)
     assert "negative" in found.message
 

@@ -190,6 +190,16 @@ def test_what_was_measured_can_be_judged_again(bad, tmp_path, monkeypatch):
     assert cli("--base", head, "--head", head, "--bench", "track_(bits|error)").exit_code == 0
 
 
+def test_files_of_which_nothing_is_selected(bad, tmp_path, monkeypatch):
+    """By default files too are of what the settings select; that none is, is said as what it is."""
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, {"pyproject.toml": "[tool.hippo-verify.gate]\nselect = ['^else', 'where$']\n"})
+    result = cli("--base", bad[1] / "store/base.json", "--head", bad[1] / "store/head.json", "--json", "out")
+    assert result.exit_code == 4
+    said = "Nothing was compared: there is no benchmark in whose name '^else' or 'where$' is found."
+    assert json.loads((tmp_path / "out").read_text())["sentence"] == said
+
+
 def test_accepted_regressions_and_thresholds_count(bad, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     _, out = bad
@@ -241,6 +251,28 @@ def test_the_working_tree_is_the_head_and_the_commit_before_the_base(here, simul
     assert found["base"]["revision"] != found["head"]["revision"]
 
 
+def test_benchmarks_that_were_edited_are_a_note(simulated, tmp_path, monkeypatch):
+    """A version that is stated stays what it is when the benchmark, or what it imports, does something else."""
+    folder = repository(tmp_path / "project")
+    write(folder, {"marks/helper.py": "COUNT = 40\n"})
+    commit(folder, "helper")
+    monkeypatch.chdir(folder)
+    given = ["--base", "HEAD", "--bench", "time_stays", "--store", tmp_path, "--json", tmp_path / "out"]
+
+    def notes():
+        assert cli(*given).exit_code == 0
+        return json.loads((tmp_path / "out").read_text())["notes"]
+
+    write(folder, {"marks/new.py": "", "toy.py": TOY + "# more\n"})
+    assert notes() == []
+    write(folder, {"marks/helper.py": "COUNT = 4\n"})
+    (folder / "marks/bench.py").unlink()
+    assert notes() == [
+        "the benchmarks themselves were edited (bench.py, helper.py): those whose version stayed the same are compared "
+        "all the same"
+    ]
+
+
 def test_a_revision_against_a_file(here, simulated, tmp_path):
     cli("--base", "HEAD", "--head", "HEAD", "--store", tmp_path / "first")
     result = cli("--base", tmp_path / "first/base.json", "--head", "HEAD", "--bench", "track_bits", "--store", tmp_path,
@@ -273,6 +305,7 @@ WRONG = {
     "option": (["--base", "--help-me"], "the revision is '--help-me'"),
     "aa head": (["--aa", "2", "--head", "HEAD"], "--head is given beside --aa"),
     "aa markdown": (["--aa", "2", "--markdown", "x"], "--markdown is given beside --aa; accepted: --json"),
+    "aa file": (["--aa", "2", "--base", "pyproject.toml"], "--aa measures the base anew; accepted for --base"),
     "slow alone": (["--slow", "a=2"], "--slow goes with --aa"),
     "slow factor": (["--aa", "1", "--slow", "a"], "--slow is 'a'; accepted: NAME=FACTOR"),
     "slow name": (
@@ -388,7 +421,7 @@ def test_the_same_command_goes_on(here, tmp_path, simulated):
     given = ["--base", "HEAD", "--head", "HEAD", "--bench", "time", "--store", tmp_path]
     assert cli(*given).exit_code == 0
     whole = (tmp_path / "journal.jsonl").read_text().splitlines()
-    (tmp_path / "journal.jsonl").write_text("\n".join(whole[:4]) + "\n")
+    (tmp_path / "journal.jsonl").write_text("\n".join(whole[:5]) + "\n")
     asked = len(simulated.asked)
     assert cli(*given).exit_code == 0
     assert (tmp_path / "journal.jsonl").read_text().splitlines() == whole  # in the same order: the seed draws it

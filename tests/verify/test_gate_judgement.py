@@ -58,6 +58,16 @@ def test_every_state_of_a_benchmark(before, now, kind):
         assert "because" in finding.message
 
 
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("value", [math.nan, math.inf, -1.0])
+@pytest.mark.parametrize("before", [MISSING, "skipped", "failed"])
+def test_what_is_new_and_no_number_has_failed(before, value, kind):
+    """A benchmark that comes into being as NaN has nothing to be compared with, and is no good news."""
+    (finding,) = compare(side(*standing(before, kind)), side(measured("b", kind, [value])), Settings()).findings
+    assert (finding.word, finding.outcome) == TABLE[before, "failed"][:2]
+    assert f"it gave {value:.4g}" in finding.message
+
+
 def test_the_page_has_the_same_table():
     stated = {(before, now): (word, outcome) for before, now, word, outcome in table("Nothing is lost without a word")}
     assert stated == {states: (word, outcome) for states, (word, outcome, _) in TABLE.items()}

@@ -1,10 +1,10 @@
 """The gate's outputs against their schema, or against a program that reads them; and what they say."""
 
+import json
 import math
 import re
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 
 import jsonschema
 import junitparser
@@ -14,7 +14,7 @@ from outputs_tools import NASTY, Page, commonmark, github, strict
 
 from verify.gate import Accepted, Kind, Measurement, Settings, Side, Word, compare
 from verify.gate.accepted import Entry
-from verify.gate.calibrated import exit_code, keep, lines, read_calibration, record
+from verify.gate.calibrated import KEYS, exit_code, keep, lines, read_calibration, record
 from verify.gate.gating import Gated
 from verify.gate.outputs import WRITERS, show
 from verify.gate.outputs import sarif as sarif_module
@@ -192,6 +192,17 @@ def test_junit_is_read_as_it_was_meant(name, tmp_path):
     assert len(said) == len(found.comparison.notes) + (found.comparison.exit_code == 4)
     green = read.failures + read.errors == 0
     assert green == (found.comparison.exit_code == 0)
+
+
+def test_a_note_turns_no_build_red(tmp_path):
+    """An entry that matched nothing is worth a word; where the exit code is 0, who reads JUnit alone must see green."""
+    old = Accepted(entries=(Entry(benchmark="x", what=Word.SLOWER, reason="old", up_to=2, expires=date.max),),
+                   day=date(2026, 1, 1))  # fmt: skip
+    found = gated([one("a.time_same")], [one("a.time_same")], old)
+    assert (found.comparison.exit_code, len(found.comparison.notes)) == (0, 1)
+    read = junitparser.JUnitXml.fromstring(written("junit-xml", found, tmp_path).encode())
+    assert (read.failures, read.errors, read.skipped) == (0, 0, 1)
+    assert "matched nothing" in written("junit-xml", found, tmp_path)
 
 
 @pytest.mark.parametrize("name", GATES)
@@ -374,5 +385,7 @@ def test_a_calibration_is_published_with_results_of_the_same_machine_alone(tmp_p
     content = strict(written("json", replace(SAME, calibration=found), tmp_path))
     jsonschema.validate(content, schema("hippo-verify-gate-1"))
     assert content["rates"]["calibration"]["trials"] == 2
-    Path(tmp_path / "calibration.json").write_text("{}")
-    assert read_calibration(tmp_path, here) is None
+    assert set(found) == set(KEYS)
+    for spoilt in ({}, [], *({key: value for key, value in found.items() if key != gone} for gone in KEYS)):
+        (tmp_path / "calibration.json").write_text(json.dumps(spoilt))
+        assert read_calibration(tmp_path, here) is None

@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 from gate_tools import MARKS, ODD, TOY, Simulated, commit, git, lean_python, measured, repository, row, trees, write
 
-from verify.gate import measure
+from verify.gate import Settings, Word, compare, measure
 from verify.gate.rounds import AGAIN, EmptyError, Plan
 from verify.gate.rounds_journal import RoundsJournal
 from verify.gate.trees import default_base, placed
@@ -89,7 +89,8 @@ def test_what_each_sort_of_benchmark_gives(both):
 
 def test_the_journal_has_a_line_for_each_pair(both):
     base, _, folder = both
-    records = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()][1:]
+    _, under, *records = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
+    assert set(under["environment"]) == {"base", "head"}
     places = [(record["trial"], record["round"], record["name"]) for record in records]
     assert len(set(places)) == len(places)
     assert {place[2] for place in places} == set(base.measurements)
@@ -113,7 +114,7 @@ def test_uncommitted_changes_are_measured_and_said(tmp_path):
     more = "def track_more():\n    return 1\n\n\ntrack_more.unit = 'verdicts'\n"
     write(repo, {"toy.py": TOY.replace("BITS = 3.0", "BITS = 4.0"), "marks/more.py": more})
     write(repo, {".gitignore": "secret.py\n", "secret.py": "raise SystemExit\n"})
-    plan = replace(QUICK, select="track_(bits|more)")
+    plan = replace(QUICK, select=("track_(bits|more)",))
     base, head = gauge(tmp_path / "out", repo, default_base(repo), None, plan)
     assert head.revision is None
     assert head.label.endswith("and uncommitted changes)")
@@ -121,6 +122,26 @@ def test_uncommitted_changes_are_measured_and_said(tmp_path):
     assert head.measurements["bench.track_bits"].rounds == (4.0,)
     assert set(head.measurements) - set(base.measurements) == {"more.track_more"}
     assert (repo / "secret.py").exists()
+
+
+def test_a_folder_that_became_a_file_or_a_link(tmp_path):
+    repo = repository(tmp_path / "project")
+    write(repo, {"data/one": "1", "other/two": "2"})
+    commit(repo, "folders")
+    for name in ("data/one", "other/two"):
+        (repo / name).unlink()
+        (repo / name).parent.rmdir()
+    write(repo, {"data": "a file"})
+    (repo / "other").symlink_to("marks")
+    with placed(repo, "head", None, tmp_path / "run", benchmarks=None, python=sys.executable) as head:
+        assert (head.folder / "data").read_text() == "a file"
+        assert (head.folder / "other").is_symlink()
+    git(repo, "add", "-A")
+    git(repo, "commit", "-q", "-m", "files")
+    git(repo, "revert", "--no-commit", "HEAD")
+    with placed(repo, "head", None, tmp_path / "back", benchmarks=None, python=sys.executable) as head:
+        assert (head.folder / "data/one").read_text() == "1"
+        assert (head.folder / "other/two").read_text() == "2"
 
 
 def test_both_trees_are_alike(tmp_path):
@@ -165,7 +186,7 @@ def test_what_is_broken_is_said_and_breaks_nothing_else(tmp_path):
                                 "    sys.modules.pop('toy')\n    import toy\n    return 1"),
         },
     )  # fmt: skip
-    _, head = gauge(tmp_path / "out", repo, "HEAD", None, replace(QUICK, select="40|bits|one"))
+    _, head = gauge(tmp_path / "out", repo, "HEAD", None, replace(QUICK, select=("40|bits|one",)))
     assert {name: one.why for name, one in head.measurements.items() if one.status != "measured"} == {
         "broken": "import: ModuleNotFoundError: No module named 'nowhere_to_be_found'",
         "bench.Work.time_work(40)": "setup_cache: the process ended without an answer: exit code 3",
@@ -181,7 +202,7 @@ def test_a_suite_that_cannot_be_listed_is_a_failure_of_its_side(tmp_path):
     repo = repository(tmp_path / "project")
     write(repo, {"marks/bench.py": MARKS + "\n\nclass Never:\n    def __init__(self):\n        raise OSError('no')\n"
                  "\n    def time_it(self):\n        pass\n"})  # fmt: skip
-    base, head = gauge(tmp_path / "out", repo, "HEAD", None, replace(QUICK, select="track_bits"))
+    base, head = gauge(tmp_path / "out", repo, "HEAD", None, replace(QUICK, select=("track_bits",)))
     assert base.measurements["bench.track_bits"].status == "measured"
     assert set(head.measurements) == {"marks"}
     assert head.measurements["marks"].why == "import: OSError: no"
@@ -191,7 +212,7 @@ def test_a_slowdown_is_real(tmp_path):
     """The head is kept busy fifty times as long, which no noise hides: its times say so."""
     repo = repository(tmp_path / "project")
     name = "bench.Work.time_work(40)"
-    plan = Plan(looks=(1,), budget=0.02, select="time_work.40", slow={name: 50.0})
+    plan = Plan(looks=(1,), budget=0.02, select=("time_work.40",), slow={name: 50.0})
     base, head = gauge(tmp_path / "out", repo, "HEAD", "HEAD", plan)
     assert head.measurements[name].rounds[0] > 5 * base.measurements[name].rounds[0]
 
@@ -286,23 +307,71 @@ def test_one_side_alone_is_measured_too(tmp_path):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("bad", ["failed", "skipped"])
-def test_a_benchmark_that_fails_in_one_round_has_failed(bad, tmp_path):
-    def answer(side, request):
-        answer.count += side == "head"
-        if side == "head" and answer.count == 3:
-            return {"status": bad, "why": "out of luck"}
-        return steadily(side, request)
+def failing(*places, side="head", bad="failed", unit=1.0):
+    """Answers of which some of one side's fail, counted from 0, the first look; the head takes ``unit`` as long."""
+    counts = dict.fromkeys(("base", "head"), -1)
 
-    answer.count = 0
-    benchmarks = twice([row("a.time_one")])
-    _, rounds = simulated(tmp_path, benchmarks, answer, replace(QUICK, looks=(8,)))
+    def answer(asked, request):
+        counts[asked] += 1
+        if asked == side and (counts[asked] in places or places == ("all",)):
+            return {"status": bad, "why": "out of luck"}
+        return {"status": "measured", "value": unit if asked == "head" else 1.0, "number": 7}
+
+    return answer
+
+
+def both_sides(tmp_path, answer, looks=(16,), unit="seconds"):
+    workers, rounds = simulated(tmp_path, twice([row("a.x", unit)]), answer, replace(QUICK, looks=looks))
     rounds.prepare()
-    base, head = rounds.trial(0, everything)
-    assert base.measurements["a.time_one"].status == "measured"
-    assert head.measurements["a.time_one"].status == "failed"
-    assert "out of luck" in head.measurements["a.time_one"].why
-    assert answer.count == 3
+    return workers, rounds.trial(0, everything)
+
+
+@pytest.mark.parametrize("bad", ["failed", "skipped"])
+@pytest.mark.parametrize("side", ["base", "head"])
+def test_a_round_without_a_number_is_a_gap_and_not_a_loss(side, bad, tmp_path):
+    """On equal builds it may befall either side: no alarm. What is slower all the same is not passed over for it."""
+    _, found = both_sides(tmp_path / "same", failing(3, side=side, bad=bad))
+    one = next(each for each in found if each.label == side).measurements["a.x"]
+    assert (one.status, one.rounds) == ("measured", (1.0, 1.0, None) + (1.0,) * 13)
+    assert one.why == "out of luck"
+    same = compare(*found, Settings())
+    assert same.exit_code == (5 if side == "head" else 0)
+    if side == "head":
+        assert "no usable number in 1 rounds of head (out of luck), and in 0 of base" in same.findings[0].message
+    slower = compare(*both_sides(tmp_path / "slower", failing(3, side="base", bad=bad, unit=1.5))[1], Settings())
+    assert (slower.word, slower.exit_code) == (Word.SLOWER, 1)
+
+
+def test_a_head_that_fails_in_many_rounds_is_a_loss(tmp_path):
+    found = compare(*both_sides(tmp_path, failing(*range(2, 17, 2)))[1], Settings())
+    assert (found.word, found.exit_code) == (Word.NOT_MEASURED, 1)
+
+
+def test_a_side_that_never_gives_a_number_is_asked_no_more(tmp_path):
+    workers, (base, head) = both_sides(tmp_path, failing(*range(1, 17)))
+    assert base.measurements["a.x"].status == "measured"
+    assert (head.measurements["a.x"].status, head.measurements["a.x"].why) == ("failed", "out of luck")
+    assert len(workers.asked) == 2 * (1 + 8)
+    assert compare(base, head, Settings()).exit_code == 1
+
+
+@pytest.mark.parametrize("side", ["base", "head"])
+def test_bad_luck_at_the_first_look_gets_a_second_one(side, tmp_path):
+    workers, found = both_sides(tmp_path / "once", failing(0, side=side))
+    assert [len(each.measurements["a.x"].rounds) for each in found] == [16, 16]
+    assert compare(*found, Settings()).exit_code == 0
+    assert {request["number"] for _, _, request in workers.asked[4:]} == {7}  # found at the second look, for both sides
+    workers, found = both_sides(tmp_path / "twice", failing(0, 1, side=side))
+    assert len(workers.asked) == 4
+    assert compare(*found, Settings()).exit_code == (1 if side == "head" else 4)
+
+
+@pytest.mark.parametrize(("places", "code"), [((0,), 5), ((1,), 5), ((0, 1), 1)])
+def test_an_error_that_is_not_there_every_time_is_no_blank(places, code, tmp_path):
+    _, found = both_sides(tmp_path, failing(*places), unit="error / bound")
+    judged = compare(*found, Settings())
+    assert judged.exit_code == code
+    assert "out of luck" in judged.findings[0].message
 
 
 def test_a_rate_that_is_looked_up_is_not_measured_by_asking_again(tmp_path):
@@ -347,7 +416,7 @@ def test_peak_memory_is_measured_where_nothing_else_is_imported(tmp_path):
 
 def test_nothing_selected(tmp_path):
     benchmarks = twice([row("a.time_one")])
-    _, rounds = simulated(tmp_path, benchmarks, steadily, replace(QUICK, select="scan"))
+    _, rounds = simulated(tmp_path, benchmarks, steadily, replace(QUICK, select=("scan",)))
     with pytest.raises(EmptyError, match="there is no benchmark in whose name 'scan' is found"):
         rounds.prepare()
 
@@ -403,6 +472,29 @@ def test_a_journal_of_another_run_or_a_finished_one_is_not_continued(tmp_path):
     second.add(0, 1, "x", ("base",), {})
     second.finish()
     assert not RoundsJournal(path, {"base": "b"}, "four").kept
+
+
+def test_a_journal_of_another_environment_is_not_continued(tmp_path):
+    """What a stopped run goes on with is what it was measured with: a library may have been replaced meanwhile."""
+    path = tmp_path / "journal.jsonl"
+    for versions, identity, kept in (("1", "one", False), ("1", "two", True), ("2", "three", False)):
+        journal = RoundsJournal(path, {"base": "a"}, identity)
+        journal.under({"base": {"numba": versions}, "head": {"numba": "1"}})
+        assert bool(journal.kept) == kept
+        journal.add(0, 1, identity, ("base",), {"base": {"status": "measured", "value": 1.0}})
+    assert journal.identity == "three"
+    again = RoundsJournal(path, {"base": "a"}, "four")
+    assert set(again.kept) == {(0, 1, "three")}
+
+
+@pytest.mark.parametrize("left", [b"\0" * 100, b"\0" * 9 + b"\n", b"{}\n"[:1]])
+def test_what_a_power_cut_leaves_behind_the_last_line_is_forgotten(left, tmp_path):
+    path = tmp_path / "journal.jsonl"
+    RoundsJournal(path, {}, "one").add(0, 1, "x", ("base",), {"base": {"status": "measured", "value": 1.0}})
+    whole = path.read_bytes()
+    path.write_bytes(whole + left)
+    assert set(RoundsJournal(path, {}, "two").kept) == {(0, 1, "x")}
+    assert path.read_bytes() == whole
 
 
 def test_a_file_of_somebody_else_is_not_written_over(tmp_path):

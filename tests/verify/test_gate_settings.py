@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from verify.gate import Accepted, Settings, Thresholds, Word
-from verify.gate.settings import matches
+from verify.gate.settings import matches, selected
 
 PAGE = (Path(__file__).parents[2] / "docs/gate.md").read_text(encoding="utf-8")
 
@@ -169,6 +169,7 @@ def test_a_loss_needs_no_limit(tmp_path):
         ("1.3", "nan", "up-to is nan for slower"),
         ("1.3", "true", "up-to is True for slower"),
         ('"because"', "1", "reason is 1; accepted: text"),
+        ('"because"', '" "', "reason is ' '; accepted: text"),
     ],
 )
 def test_slips_in_an_entry(tmp_path, right, wrong, message):
@@ -195,3 +196,11 @@ def test_slips_in_accepted_regressions(tmp_path, text, message):
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(ValueError, match=r"cannot read .*none\.toml: No such file"):
         Accepted.read(tmp_path / "none.toml")
+
+
+def test_each_pattern_is_an_expression_of_its_own():
+    """Flags, groups and what refers to them: of two that are joined with | the second would mean another thing."""
+    given = Settings.from_table({"select": ["(?i)SCAN", r"^(\w)_\1$", r"^(\d)-\1$"]}, Path())
+    names = ["bench_scan", "a_a", "1-1", "a_b", "1-2", "BENCH"]
+    assert [name for name in names if selected(name, given.select)] == ["bench_scan", "a_a", "1-1"]
+    assert all(selected(name, ()) for name in names)

@@ -5,11 +5,12 @@ import math
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import jsonschema
 import pytest
 
-from verify.gate import sides
+from verify.gate import Outcome, Settings, Word, compare, sides
 from verify.gate.side import Kind, Measurement, Side
 from verify.gate.sides import record
 from verify.outputs.record import schema
@@ -201,6 +202,12 @@ def test_asv_itself_agrees(tmp_path):
         ({"results": {"bench.track_error": 3}}, "results of 'bench.track_error' in .* are 3; accepted: a list"),
         ({"results": {"bench.track_error": [[1.0, 2.0], [], "1"]}}, "result of .* accepted: 1 values"),
         ({"params": None}, "params of .* is None; accepted: dict"),
+        ({"env_vars": None}, "env_vars of .* is None; accepted: dict"),
+        ({"result_columns": ["params"]}, r"result_columns of .* is \['params'\]; accepted: names, 'result' among them"),
+        ({"result_columns": [{}, "result"]}, "result_columns of .* accepted: names"),
+        ({"results": {"bench.track_error": [[1.0], [3], "1"]}}, r"params of .* are \[3\]; accepted: a list for each"),
+        ({"results": {"bench.track_error": [[1.0], "x", "1"]}}, "params of .* are 'x'; accepted: a list for each"),
+        ({"results": {"bench.track_error": [[9.0, 1.0], [["1", "1"]], "1"]}}, r"has 'bench.track_error\(1\)' twice"),
     ],
 )
 def test_asv_results_that_are_wrong_are_refused(change, message, tmp_path):
@@ -318,6 +325,28 @@ def test_a_file_of_pytest_benchmark_that_is_wrong_is_refused(change, message, sa
         sides.read([changed(saved, tmp_path, change)])
 
 
+def test_the_name_of_a_test_does_not_say_what_its_remarks_are(saved, tmp_path):
+    """Parameters may hold a dot and a word that names a time in asv."""
+
+    def rename(content):
+        content["benchmarks"][0]["fullname"] = "test_sums.py::test_sum[numpy.time_domain]"
+
+    found = sides.read([changed(saved, tmp_path, rename)]).measurements
+    one = found["test_sums.py::test_sum[numpy.time_domain] error / bound"]
+    assert (one.kind, one.rounds) == (Kind.ERROR, (0.25,))
+
+
+@pytest.mark.parametrize(
+    ("value", "rounds"),
+    [("0.5", "(0.5,)"), ("nan", "(nan,)"), ("inf", "(inf,)"), (1, "(1.0,)"), ("as ever", None), (True, None),
+     (None, None), ([1.0], None)],
+)  # fmt: skip
+def test_a_number_is_one_however_it_is_spelt_and_a_remark_is_none(value, rounds, saved, tmp_path):
+    path = changed(saved, tmp_path, lambda c: c["benchmarks"][0]["extra_info"].update({"error / bound": value}))
+    one = sides.read([path]).measurements.get("test_sums.py::test_sum[10] error / bound")
+    assert (None if one is None else repr(one.rounds)) == rounds
+
+
 def test_params_and_timer_decide_what_can_be_compared(saved, tmp_path):
     before = sides.read([str(saved[0])])
     for change in (
@@ -327,6 +356,24 @@ def test_params_and_timer_decide_what_can_be_compared(saved, tmp_path):
         after = sides.read([changed(saved, tmp_path, change)])
         name = next(iter(after.measurements))
         assert before.measurements[name].version != after.measurements[name].version
+
+
+def test_whole_numbers_beyond_any_float_are_infinite(saved, tmp_path):
+    """JSON has them, and float() has none of it."""
+    huge = 10**400
+    content = record.to_json(side(measurement(rounds=(1.0, -1.0))))
+    content["measurements"][0]["rounds"] = [huge, -huge]
+    (tmp_path / "own.json").write_text(json.dumps(content))
+    assert sides.read([str(tmp_path / "own.json")]).measurements["bench.time_one"].rounds == (math.inf, -math.inf)
+    path = stored(tmp_path, {"bench.track_error": [[huge], [], "1"]})
+    assert sides.read([str(path)]).measurements["bench.track_error"].rounds == (math.inf,)
+
+    def spoil(content):
+        content["benchmarks"][0]["stats"].update(data=[huge] * 3, median=huge)
+        content["benchmarks"][0]["extra_info"]["error / bound"] = huge
+
+    found = list(sides.read([changed(saved, tmp_path, spoil)]).measurements.values())
+    assert [one.rounds for one in found[:2]] == [(math.inf,) * 3, (math.inf,)]
 
 
 # Several files.
@@ -370,6 +417,18 @@ def test_a_test_that_is_missing_in_a_file_is_a_gap_and_one_that_failed_a_failure
     assert sides.read([str(saved[0]), failed]).measurements[name].status == "failed"
 
 
+@pytest.mark.parametrize("side", ["base", "head"])
+def test_an_error_that_is_missing_in_a_file_is_no_blank(side, saved, tmp_path):
+    """Seven files that say nothing and one that says all is well are not the same as eight of them."""
+    name = "test_sums.py::test_sum[10] error / bound"
+    gone = changed(saved, tmp_path, lambda c: c["benchmarks"][0]["extra_info"].pop("error / bound"), "gone.json")
+    given = {"base": [str(saved[0])] * 2, "head": [str(saved[0])] * 2, side: [str(saved[0]), gone]}
+    base, head = (sides.read(given[each]) for each in ("base", "head"))
+    (found,) = (one for one in compare(base, head, Settings()).findings if one.name == name)
+    assert (found.word, found.outcome) == (Word.NOT_MEASURED, Outcome.INCONCLUSIVE)
+    assert "nothing" in found.message
+
+
 @pytest.mark.parametrize(
     ("turns", "paired"),
     [("ABBAABBA", True), ("ABBA", True), ("ABAB", False), ("AABB", False), ("ABBB", False), ("AB", False)],
@@ -384,6 +443,15 @@ def test_files_written_in_turn_are_pairs(turns, paired, saved, tmp_path):
     if paired:
         assert sides.interleaved(base[::-1], head) is None  # rounds in another order are other rounds
         assert found == sides.interleaved(base, head)
+
+
+def test_files_of_versions_that_write_the_zone_and_that_do_not(saved, tmp_path):
+    """Version 3 of pytest-benchmark writes UTC without saying so; a comparison with it has an end, and no traceback."""
+    files = [dated(saved, tmp_path, f"{n}.json", n) for n in range(4)]
+    for path in files[::3]:
+        content = json.loads(Path(path).read_text())
+        Path(path).write_text(json.dumps({**content, "datetime": content["datetime"].removesuffix("+00:00")}))
+    assert sides.interleaved(files[::3], files[1:3]) is not None
 
 
 def test_what_has_no_date_is_not_paired(saved, tmp_path):

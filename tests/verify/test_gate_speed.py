@@ -12,6 +12,7 @@ from scipy import stats
 
 from verify.gate import Kind, Outcome, Settings, Word, compare, undecided
 from verify.gate.calibration import Rate, calibrate
+from verify.gate.costs import rounds_of, shift_of
 from verify.gate.simulation import Noise, rates
 from verify.gate.speed import (
     BEYOND,
@@ -146,6 +147,14 @@ def test_the_rate_is_split_between_the_planned_rounds_and_the_further_ones():
     assert further.slower_p == pytest.approx(min(first[0] / 0.95, both[0] / 0.05))
     assert further.slower_p < planned.slower_p
     assert in_pairs([1.0] * 32, head, 16, 0).slower_p == first[0]  # rounds beyond the plan are no second try
+
+
+def test_a_gap_moves_no_round_from_the_further_ones_into_the_plan():
+    """The first test was after 16 rounds, of which 15 gave a number; a 16th from beyond would make it another try."""
+    head = np.exp(np.random.default_rng(3).normal(0.1, 0.2, 32))
+    first, both = sign_flips(np.log(head[1:16])), sign_flips(np.log(head[1:]))
+    rounds = rounds_of(*(measured("b", Kind.TIME, v) for v in ([1.0] * 32, [None, *head[1:]])), paired=True)
+    assert shift_of(rounds, Kind.TIME, Settings(), paired=True).slower_p == min(first[0] / FIRST, both[0] / (1 - FIRST))
 
 
 def test_equal_times_are_no_change_and_spoilt_rounds_do_not_hide_one():

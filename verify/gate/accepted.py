@@ -100,7 +100,7 @@ def _entry(record: Mapping[str, Any], place: str) -> Entry:
             f"required: {', '.join(REQUIRED)}, and up-to for {' and '.join(MEASURED)}"
         )
     for name in ("benchmark", "reason"):
-        if not isinstance(record[name], str):
+        if not isinstance(record[name], str) or not record[name].strip():
             raise ValueError(f"accepted regressions: {place}: {name} is {record[name]!r}; accepted: text")
     if record["what"] not in list(WHATS):
         raise ValueError(f"accepted regressions: {place}: what is {record['what']!r}; accepted: {', '.join(WHATS)}")

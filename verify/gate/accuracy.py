@@ -5,10 +5,10 @@ the floor: ``max(head, floor) >= growth max(base, floor)``. In bits lost, which 
 (a row that is rounded once from the exact one loses none), it is ``head >= base + bits``. What passes its derived bound
 (error / bound above 1, before at most 1) is less accurate whatever the growth. Equal values are never an alarm.
 
-**Floors.** A bound over n roundings is at least n unit roundoffs of the result, and one unit in the last place is at
-most two of them: 2/n of the bound. With chains of up to 2^20 roundings an error below 2^-19 of its bound is less than
-one unit in the last place. In ulps the floor is one; a relative error has 2^-52, float64's; other errors have the
-smallest normal number.
+**Floors.** The nearest number to an exact answer is off by at most half a unit in the last place, one unit roundoff: no
+answer is more accurate than that but by luck, and one bit less is twice as much, hence seen. In ulps it is a half; as a
+relative error 2^-53, float64's. A bound over n roundings is at least n unit roundoffs of the result: with chains of up
+to 2^20 roundings one of them is 2^-20 of the bound or more. Other errors have the smallest normal number.
 
 **Counts** of verdicts or of numbers compared may grow, never shrink: errors of fewer things are not comparable.
 """
@@ -23,7 +23,7 @@ from verify.gate.words import Outcome, Ruling, Word
 
 BITS: Final = "bits lost"
 BOUND: Final = "error / bound"
-FLOORS: Final = {BITS: 0.0, BOUND: 2.0**-19, "relative error": 2.0**-52, "ulp": 1.0, "ulps": 1.0}
+FLOORS: Final = {BITS: 0.0, BOUND: 2.0**-20, "relative error": 2.0**-53, "ulp": 0.5, "ulps": 0.5}
 """Unit -> the error below which none is told from another; other units have `SMALLEST`."""
 SMALLEST: Final = 2.0**-1022
 """Below it numbers have fewer digits (gradual underflow): their errors say nothing."""
@@ -45,9 +45,7 @@ def judge_error(base: float | None, head: float | None, unit: str, thresholds: T
     if why := unusable(head):
         return _no_number("the error", base, why)
     if why := unusable(base):
-        return Ruling(
-            word=Word.NOT_COMPARABLE, outcome=Outcome.PASS, message=f"the error was {why}, and is {head:.4g} {unit}"
-        )
+        return _mended(base, f"the error was {why}, and is {head:.4g} {unit}")
     assert base is not None  # noqa: S101 -- usable
     assert head is not None  # noqa: S101
     said = f"{base:.4g} before, {head:.4g} now ({unit})"
@@ -77,9 +75,7 @@ def judge_count(base: float | None, head: float | None, unit: str) -> Ruling:
     if why := unusable(head):
         return _no_number("the count", base, why)
     if why := unusable(base):
-        return Ruling(
-            word=Word.NOT_COMPARABLE, outcome=Outcome.PASS, message=f"the count was {why}, and is {head:.15g} {unit}"
-        )
+        return _mended(base, f"the count was {why}, and is {head:.15g} {unit}")
     assert base is not None  # noqa: S101 -- usable
     assert head is not None  # noqa: S101
     said = f"{base:.15g} {unit} before, {head:.15g} now"
@@ -107,6 +103,16 @@ def _quotient(after: float, before: float) -> float | None:
 def _power(bits: float) -> float | None:
     """The factor that an error grew by."""
     return 2.0**bits if abs(bits) < 1000 else None
+
+
+def _mended(base: float | None, message: str) -> Ruling:
+    """Base gave no usable number, and head does: news, unless base was negative.
+
+    What was below zero and is above it may have grown all the same, as the logarithm of an error does.
+    """
+    if base is not None and base < 0:
+        return Ruling(word=Word.NOT_MEASURED, outcome=Outcome.INCONCLUSIVE, message=message)
+    return Ruling(word=Word.NOT_COMPARABLE, outcome=Outcome.PASS, message=message)
 
 
 def _no_number(what: str, base: float | None, why: str) -> Ruling:

@@ -18,6 +18,11 @@ from verify.outputs.base import write_json
 
 SCHEMA: Final = "hippo-verify-calibration/1"
 FILE: Final = "calibration.json"
+KEYS: Final = (
+    *("schema", "time", "revision", "machine", "environment", "trials", "alarm_rate", "family_rate", "alarms"),
+    *("unclear", "families", "open_families", "alarming", "scaled", "slowed"),
+)
+"""Of a record: a file that lacks one is none of ours."""
 Runs = Sequence[tuple[Side, Side]]
 
 
@@ -121,4 +126,4 @@ def read_calibration(store: Path, side: Side) -> Mapping[str, Any] | None:
     except (OSError, ValueError):
         return None
     known = isinstance(record, dict) and record.get("schema") == SCHEMA and record.get("machine") == dict(side.machine)
-    return record if known else None
+    return record if known and set(KEYS) <= set(record) else None

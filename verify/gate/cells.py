@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from verify.gate.rounds_journal import Answers
+from verify.gate.settings import selected
 from verify.gate.side import Kind, Measurement, kind_of
+from verify.gate.speed import LOOKS
 from verify.gate.worker import Answer
 
 REPEATED: Final = frozenset({Kind.TIME, Kind.RATE, Kind.MEMORY})
@@ -34,12 +35,12 @@ class Cell:
     problem: str = ""
 
 
-def cells_of(lists: Mapping[str, Answer], select: str) -> Iterable[Cell]:
+def cells_of(lists: Mapping[str, Answer], select: Sequence[str]) -> Iterable[Cell]:
     """The benchmarks of both sides, those of the base first, and what could not be imported on either."""
     rows: dict[str, dict[str, Answer]] = {}
     for side, answer in lists.items():
         for row in answer["benchmarks"]:
-            if re.search(select, row["name"]):
+            if selected(row["name"], select):
                 rows.setdefault(row["name"], {})[side] = row
     for name, sides in rows.items():
         row = next(iter(sides.values()))
@@ -64,20 +65,29 @@ def number_of(answers: Answers) -> int:
     return next((int(answer.get("number", 0)) for answer in answers.values()), 0)
 
 
-def all_measured(rounds: Sequence[Answers]) -> bool:
-    """Whether every side gave a value in every round."""
-    return all(answer["status"] == "measured" for answers in rounds for answer in answers.values())
+def all_measured(answers: Answers) -> bool:
+    """Whether every side gave a value."""
+    return all(answer["status"] == "measured" for answer in answers.values())
+
+
+def hopeless(rounds: Sequence[Answers]) -> bool:
+    """Whether a side has given no value at all, in so many rounds that no chance explains it."""
+    gave = ({side for side, answer in answers.items() if answer["status"] == "measured"} for answers in rounds)
+    return len(rounds) >= LOOKS[0] and set().union(*gave) != set(rounds[0])
 
 
 def measurement_of(
     cell: Cell, row: Answer, first: Sequence[Mapping[str, Any]], rest: Sequence[Mapping[str, Any]]
 ) -> Measurement:  # fmt: skip
-    """What a side gave in all rounds; the first look counts where there was no round after it."""
-    status, why = _status([*first, *rest])
-    values = []
+    """What a side gave in all rounds; the first look counts where there was no round after it.
+
+    A round that gave nothing is a gap: which of both sides it befell may be chance, and it is the judge's to say.
+    """
+    counted = rest if cell.kind in REPEATED and rest else first
+    status, why = _status(counted)
+    values: list[float | None] = []
     if status == "measured":
-        counted = rest if cell.kind in REPEATED and rest else first
-        values = [float(answer["value"]) for answer in counted]  # "nan" and "inf" are spelt as float takes them
+        values = [_value(answer) for answer in counted]
         constant = all(repr(value) == repr(values[0]) for value in values)
         if cell.kind not in REPEATED and constant:
             values = values[:1]
@@ -95,14 +105,13 @@ def _from_cache(cell: Cell, row: Answer) -> bool:
     return cell.kind in (Kind.TIME, Kind.RATE) and row["cache"] is not None and row["type"] == "track"
 
 
+def _value(answer: Mapping[str, Any]) -> float | None:
+    """None for a gap; "nan" and "inf" are spelt as float takes them."""
+    return float(answer["value"]) if answer["status"] == "measured" else None
+
+
 def _status(answers: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
-    """One status for all rounds: a failure in one is a failure, and skipping now and then is one too."""
-    failed = [answer["why"] for answer in answers if answer["status"] == "failed"]
-    skipped = [answer["why"] for answer in answers if answer["status"] == "skipped"]
-    if failed:
-        return "failed", failed[0]
-    if skipped and len(skipped) == len(answers):
-        return "skipped", skipped[0]
-    if skipped:
-        return "failed", f"skipped in {len(skipped)} of {len(answers)} rounds alone: {skipped[0]}"
-    return "measured", ""
+    """One status for all rounds, and why there are gaps: a value in one of them is enough to compare it with others."""
+    found = {answer["status"]: answer.get("why", "") for answer in reversed(answers)}
+    status = next(status for status in ("measured", "failed", "skipped") if status in found)
+    return status, found.get("failed") or found.get("skipped") or ""

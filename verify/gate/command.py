@@ -91,6 +91,8 @@ def gate(
     try:
         known = _settings(settings, rounds)
         first = gating.source(base or (), "--base", default="" if base else default_base(Path.cwd()))
+        if trials and isinstance(first, gating.Files):
+            raise ValueError("--aa measures the base anew; accepted for --base: a revision, and no file of results")
         second = first if trials else gating.source(head or (), "--head")
         if save is not None and (trials or isinstance(second, gating.Files)):
             raise ValueError("--save is given, but the results of the head are not measured in this run")
@@ -100,7 +102,7 @@ def gate(
         )  # fmt: skip
         plan = Plan(
             looks=known.looks, budget=budget, timeout=timeout, threads=threads, seed=seed,
-            select=pattern or "|".join(known.select), slow=_factors(slow or ()),
+            select=(pattern,) if pattern else known.select, slow=_factors(slow or ()),
         )  # fmt: skip
         _measurable(wanted)
         with terminable(), watching.watching(progress) as listener:

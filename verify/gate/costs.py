@@ -35,7 +35,8 @@ class Rounds:
         gone: rounds in which head gave no usable number.
         gone_before: rounds in which base gave none.
         lost: whether head gave no number at all, and base one in every round.
-        example: what an unusable round of head gave.
+        example: what an unusable round of head gave, or why it gave nothing.
+        places: of each usable pair, its round, from 0.
     """
 
     base: tuple[float, ...]
@@ -45,6 +46,7 @@ class Rounds:
     gone_before: int
     lost: bool
     example: str
+    places: tuple[int, ...] = ()
 
 
 def _usable(value: float | None, kind: Kind) -> bool:
@@ -59,17 +61,19 @@ def rounds_of(base: Measurement, head: Measurement, *, paired: bool) -> Rounds:
         befores, nows = zip(*zip_longest(befores, nows), strict=True)
     wrong, wrong_before = ([value for value in values if not _usable(value, kind)] for values in (nows, befores))
     lost = len(wrong) == len(nows) and bool(befores) and not wrong_before
+    places: tuple[int, ...] = ()
     if paired:
-        kept = [(b, n) for b, n in zip(befores, nows, strict=True) if _usable(b, kind) and _usable(n, kind)]
-        befores, nows = zip(*kept, strict=True) if kept else ((), ())
+        both = enumerate(zip(befores, nows, strict=True))
+        kept = [(b, n, place) for place, (b, n) in both if _usable(b, kind) and _usable(n, kind)]
+        befores, nows, places = zip(*kept, strict=True) if kept else ((), (), ())
     # A byte at least: the logarithm of nothing is none.
     before, now = (
         tuple(max(v, 1.0) if kind is Kind.MEMORY else v for v in values if v is not None and _usable(v, kind))
         for values in (befores, nows)
     )
-    example = next((f", {value} for one" for value in wrong if value is not None), "")
+    example = next((f", {value} for one" for value in wrong if value is not None), f" ({head.why})" if head.why else "")
     sides = (now, before) if kind is Kind.RATE else (before, now)
-    return Rounds(*sides, paired, len(wrong), len(wrong_before), lost, example)
+    return Rounds(*sides, paired, len(wrong), len(wrong_before), lost, example, places)
 
 
 def _loss(rounds: Rounds, rate: float) -> Ruling | None:
@@ -94,7 +98,8 @@ def shift_of(rounds: Rounds, kind: Kind, settings: Settings, *, paired: bool) ->
     if not rounds.base or not rounds.head:
         return None
     if paired:
-        return in_pairs(rounds.base, rounds.head, settings.rounds, settings.extra_rounds)
+        planned = sum(place < settings.rounds for place in rounds.places)
+        return in_pairs(rounds.base, rounds.head, planned, settings.extra_rounds)
     return apart(rounds.base, rounds.head, 1.0 if kind is Kind.MEMORY else settings.drift)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import platform
-import re
 import secrets
 import tempfile
 import time
@@ -21,9 +20,9 @@ from verify.gate.calibrated import read_calibration
 from verify.gate.judgement import Comparison, compare, undecided
 from verify.gate.rounds import EmptyError, Plan, Progress, Rounds
 from verify.gate.rounds_journal import RoundsJournal
-from verify.gate.settings import Settings
+from verify.gate.settings import Settings, selected
 from verify.gate.side import Side
-from verify.gate.trees import SIDES, benchmark_folder, placed
+from verify.gate.trees import SIDES, benchmark_folder, edited, placed
 from verify.text import one_line
 
 STORE: Final = Path(".hippo-verify/gate")
@@ -136,6 +135,7 @@ def gate(
     """
     start = time.monotonic()
     found, empty = {}, ""
+    notes: tuple[str, ...] = ()
     for side, one in (("base", wanted.base), ("head", wanted.head)):
         if isinstance(one, Files):
             found[side] = _selected(sides.read(one.names), plan.select)
@@ -143,15 +143,19 @@ def gate(
         run = sides.interleaved(wanted.base.names, wanted.head.names)
         if run is not None:
             found = {side: replace(one, paired=run) for side, one in found.items()}
+        if not any(one.measurements for one in found.values()):
+            empty = str(EmptyError.selecting(plan.select))
     else:
         try:
-            found |= _measured(wanted, plan, settings, progress)
+            measured, notes = _measured(wanted, plan, settings, progress)
+            found |= measured
         except EmptyError as error:
             empty = str(error)
     nothing = Side(label="nothing", revision=None, paired=None, machine={}, environment={}, measurements={})
     base, head = (found.get(side, nothing) if not empty else nothing for side in SIDES)
+    comparison = compare(base, head, settings, accepted)
     return Gated(
-        comparison=compare(base, head, settings, accepted),
+        comparison=replace(comparison, notes=(*notes, *comparison.notes)),
         folder=_benchmarks_here(wanted),
         provenance={**provenance.collect(plan.seed), "command": list(command)},
         seconds=time.monotonic() - start,
@@ -178,9 +182,12 @@ def aa(wanted: Wanted, plan: Plan, settings: Settings, trials: int, progress: Pr
     return found
 
 
-def _measured(wanted: Wanted, plan: Plan, settings: Settings, progress: Progress) -> dict[str, Side]:
-    """The sides that are revisions; their results files are kept with the rounds."""
+def _measured(
+    wanted: Wanted, plan: Plan, settings: Settings, progress: Progress
+) -> tuple[dict[str, Side], tuple[str, ...]]:  # fmt: skip
+    """The sides that are revisions, and what is to be noted; their results files are kept with the rounds."""
     with _under_way(wanted, plan, progress) as (rounds, journal):
+        notes = _edited(rounds)
         alone = len(rounds.sides) == 1
         found = dict(zip(rounds.sides, rounds.trial(0, _all if alone else _undecided(settings)), strict=True))
         for side, one in found.items():
@@ -188,7 +195,19 @@ def _measured(wanted: Wanted, plan: Plan, settings: Settings, progress: Progress
         if wanted.save is not None and "head" in found:
             sides.write_side(wanted.save, found["head"])
         journal.finish()
-    return found
+    return found, notes
+
+
+def _edited(rounds: Rounds) -> tuple[str, ...]:
+    """That the ruler changed, be it by as much as a comment: a version that is stated covers all that, unseen."""
+    names = edited(*rounds.trees) if len(rounds.trees) > 1 else ()
+    if not names:
+        return ()
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return (
+        f"the benchmarks themselves were edited ({one_line(', '.join(names[:3]))}{more}): those whose version stayed "
+        "the same are compared all the same",
+    )
 
 
 def _undecided(settings: Settings) -> Callable[[Side, Side], Collection[str]]:
@@ -244,8 +263,8 @@ def _alone(store: Path) -> Iterator[None]:
         yield
 
 
-def _selected(side: Side, pattern: str) -> Side:
-    kept = {name: one for name, one in side.measurements.items() if re.search(pattern, name)}
+def _selected(side: Side, patterns: Sequence[str]) -> Side:
+    kept = {name: one for name, one in side.measurements.items() if selected(name, patterns)}
     return replace(side, measurements=kept)
 
 

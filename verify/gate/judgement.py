@@ -163,7 +163,8 @@ def _deterministic(before: Measurement, now: Measurement, thresholds: Thresholds
 
 
 def _listed(measurement: Measurement) -> str:
-    return " or ".join(str(value) for value in dict.fromkeys(measurement.rounds))
+    nothing = f"nothing ({measurement.why})" if measurement.why else "nothing"
+    return " or ".join(nothing if value is None else str(value) for value in dict.fromkeys(measurement.rounds))
 
 
 def _finding(name: str, ruling: Ruling, before: Measurement | None, now: Measurement | None) -> Finding:

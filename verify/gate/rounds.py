@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from verify.gate.cells import REPEATED, Cell, all_measured, cells_of, measurement_of, number_of
+from verify.gate.cells import REPEATED, Cell, all_measured, cells_of, hopeless, measurement_of, number_of
 from verify.gate.rounds_journal import Answers, RoundsJournal
 from verify.gate.side import Kind, Side
 from verify.gate.trees import SIDES
@@ -23,7 +23,7 @@ from verify.gate.worker import Answer, Tree, Worker, Workers
 PILOT: Final = 0
 """The round before the first: it warms what is kept on disk, and finds the number of calls."""
 AGAIN: Final = -1
-"""The round in which what must not scatter is measured a second time."""
+"""The second look: what must not scatter is measured again, and so is what gave a value on one side alone."""
 CHEAP: Final = 10.0
 """Seconds within which a cache is computed again for a second measurement."""
 
@@ -32,7 +32,13 @@ Progress = Callable[[str, int, int], None]
 
 
 class EmptyError(Exception):
-    """Nothing is there to be measured; the message says what was asked for."""
+    """Nothing is there to be compared; the message says what was asked for."""
+
+    @classmethod
+    def selecting(cls, patterns: Sequence[str]) -> EmptyError:
+        """Nothing has a name in which one of some patterns is found."""
+        asked = " or ".join(map(repr, patterns))
+        return cls(f"there is no benchmark{f' in whose name {asked} is found' if asked else ''}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +51,7 @@ class Plan:
         timeout: seconds that a benchmark may take, where it does not say so itself.
         threads: how many threads the libraries may compute with.
         seed: of the orders that are drawn.
-        select: regular expression that a name must contain a match of.
+        select: regular expressions; a name must contain a match of one. Empty: everything.
         slow: name -> factor: how much slower the head is made, to see whether that is found.
     """
 
@@ -54,7 +60,7 @@ class Plan:
     timeout: float = 60.0
     threads: int = 1
     seed: int = 0
-    select: str = ""
+    select: tuple[str, ...] = ()
     slow: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -73,6 +79,7 @@ class Rounds:
 
     Attributes:
         cells: all benchmarks of both sides, known after `prepare`.
+        trees: what is measured.
         sides: names of the trees.
         told: what every stage's name begins with.
     """
@@ -82,6 +89,7 @@ class Rounds:
         machine: Mapping[str, str], distributions: Sequence[str] = (), start: Callable[..., Workers] = Workers,
     ) -> None:  # fmt: skip
         self.cells: tuple[Cell, ...] = ()
+        self.trees = tuple(trees)
         self.sides = tuple(tree.side for tree in trees)
         self.told = ""
         self._trees = {tree.side: tree for tree in trees}
@@ -111,19 +119,19 @@ class Rounds:
                 self._progress("listing the benchmarks", place, len(self._trees))
                 lists[side] = workers.get(side).list(self._distributions)
             self._environment = {side: answer.get("environment", {}) for side, answer in lists.items()}
+            self._journal.under(self._environment)
             self.cells = tuple(cells_of(lists, self._plan.select))
             self._check()
             for side in self._trees:
                 self._make_caches(side, workers.get(side))
             self._measure(0, PILOT, self.cells, workers, "first look", self._first)
-        for name, (answers,) in self._first.items():
-            self._numbers[name] = number_of(answers)
-        steady = [cell for cell in self.cells if cell.kind not in REPEATED and self._gave(cell)]
+        again = [cell for cell in self.cells if self._deserves_another(cell)]
         with self._workers(AGAIN) as workers:
             for side in self._trees:
-                keys = {cell.rows[side]["cache"] for cell in steady if side in cell.rows} - {None}
+                keys = {cell.rows[side]["cache"] for cell in again if side in cell.rows} - {None}
                 self._renew_caches(side, workers.get(side), keys)
-            self._measure(0, AGAIN, steady, workers, "what must not scatter, again", self._first)
+            self._measure(0, AGAIN, again, workers, "second look", self._first)
+        self._numbers = {name: number_of(looks[-1]) for name, looks in self._first.items()}
 
     def trial(self, number: int, undecided: Callable[..., Collection[str]]) -> tuple[Side, ...]:
         """All rounds, once.
@@ -136,14 +144,14 @@ class Rounds:
             The sides, in the order of the trees.
         """
         found: dict[str, list[Answers]] = {}
-        left = [cell for cell in self.cells if self._repeated(cell) and self._gave(cell)]
+        left = [cell for cell in self.cells if self._repeated(cell) and all_measured(self._first[cell.name][-1])]
         last = max(self._plan.looks)
         for place in range(1, last + 1):
             if not left:
                 break
             with self._workers(place, number) as workers:
                 self._measure(number, place, left, workers, f"round {place} of at most {last}", found)
-            left = [cell for cell in left if all_measured(found[cell.name])]
+            left = [cell for cell in left if not hopeless(found[cell.name])]
             if place in self._plan.looks and place < last:
                 wanted = undecided(*self._sides(number, found))
                 left = [cell for cell in left if cell.name in wanted]
@@ -151,8 +159,7 @@ class Rounds:
 
     def _check(self) -> None:
         if not self.cells:
-            asked = f" in whose name {self._plan.select!r} is found" if self._plan.select else ""
-            raise EmptyError(f"there is no benchmark{asked}")
+            raise EmptyError.selecting(self._plan.select)
         timed = {cell.name for cell in self.cells if cell.kind is Kind.TIME and self._repeated(cell)}
         for name in self._plan.slow:
             if name not in timed:
@@ -166,9 +173,16 @@ class Rounds:
         same = len(cell.rows) == len(self._trees) and len({row["version"] for row in cell.rows.values()}) == 1
         return same and cell.kind in REPEATED
 
-    def _gave(self, cell: Cell) -> bool:
-        """Whether all sides gave a value at the first look."""
-        return not cell.problem and all_measured(self._first[cell.name])
+    def _deserves_another(self, cell: Cell) -> bool:
+        """Whether a second look can say more than the first.
+
+        A side that gave nothing where the other one did may have had bad luck: a time that was over, a process that
+        was killed. One look would make that a loss.
+        """
+        (answers,) = self._first[cell.name]
+        gave = {answer["status"] == "measured" for answer in answers.values()}
+        one_sided = len(gave) > 1 and not any("answer" in row for row in cell.rows.values())
+        return not cell.problem and (one_sided or (cell.kind not in REPEATED and gave == {True}))
 
     def _workers(self, number: int, trial: int = 0) -> Workers:
         seed = self._draw(trial, number).randrange(1, 2**32)
@@ -208,11 +222,12 @@ class Rounds:
             answers = self._journal.kept.get((trial, number, cell.name))
             if answers is None:
                 order = [side for side in SIDES if side in cell.rows]
-                if number != PILOT:  # there the base comes first: it finds the number of calls
+                looking = number in (PILOT, AGAIN)  # there the base comes first: it finds the number of calls
+                if not looking:
                     self._draw(trial, number, cell.name, "order").shuffle(order)
                 answers = {}
                 for side in order:
-                    calls = number_of(answers) if number == PILOT else self._numbers[cell.name]
+                    calls = number_of(answers) if looking else self._numbers[cell.name]
                     answers[side] = self._ask(side, cell, workers, calls)
                 self._journal.add(trial, number, cell.name, order, answers)
             found.setdefault(cell.name, []).append(answers)

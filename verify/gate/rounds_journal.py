@@ -19,6 +19,7 @@ class RoundsJournal:
 
     A journal of another run, or of a finished one, is replaced; one of the same run that was stopped is continued, and
     a line that was cut short is forgotten. The two sides of a pair stand on one line, so that half a pair is none.
+    What the sides run in is known once they are asked, and held against the stopped run's by `under`.
 
     Args:
         path: the file; its folder need not exist.
@@ -38,23 +39,38 @@ class RoundsJournal:
         self.identity = identity
         self.kept: dict[tuple[int, int, str], Answers] = {}
         self._path = path
-        head = {"format": FORM, "plan": json.loads(json.dumps(plan)), "identity": identity}
+        self._head = {"format": FORM, "plan": json.loads(json.dumps(plan)), "identity": identity}
+        self._environment: Any = None
         records = _read(path)
         continued = (
             bool(records)
-            and {**records[0], "identity": identity} == head
+            and {**records[0], "identity": identity} == self._head
             and not any("finished" in record for record in records)
         )
         path.parent.mkdir(parents=True, exist_ok=True)
         if continued:
             self.identity = records[0]["identity"]
             for record in records[1:]:
-                self.kept[record["trial"], record["round"], record["name"]] = record["answers"]
+                if "environment" in record:
+                    self._environment = record["environment"]
+                else:
+                    self.kept[record["trial"], record["round"], record["name"]] = record["answers"]
         # Written anew even so: what was cut short must not stay in the middle of the file.
-        lines = [json.dumps(record) for record in (records if continued else [head])]
-        temporary = path.with_suffix(".new")
-        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        temporary.replace(path)
+        self._write(records if continued else [self._head])
+
+    def under(self, environment: Mapping[str, Any]) -> None:
+        """Forget what was measured in another environment: a library that was replaced meanwhile makes it another run.
+
+        Args:
+            environment: side -> versions, JSON-able.
+        """
+        if self._environment == environment:
+            return
+        if self._environment is not None or self.kept:
+            self.identity, self.kept = self._head["identity"], {}
+            self._write([self._head])
+        self._environment = environment
+        self._append({"environment": environment})
 
     def add(self, trial: int, number: int, name: str, order: Sequence[str], answers: Answers) -> None:
         """One pair, in the order in which the sides ran."""
@@ -63,6 +79,15 @@ class RoundsJournal:
     def finish(self) -> None:
         """All is measured: the next run starts anew."""
         self._append({"finished": True})
+
+    def _write(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """All lines at once, and down to the disk: after a power cut there must be a journal, be it a short one."""
+        temporary = self._path.with_suffix(".new")
+        with temporary.open("w", encoding="utf-8") as file:
+            file.writelines(f"{json.dumps(record)}\n" for record in records)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self._path)
 
     def _append(self, record: Mapping[str, Any]) -> None:
         file = os.open(self._path, os.O_WRONLY | os.O_APPEND)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +18,11 @@ TABLE: Final = "tool.hippo-verify.gate"
 def matches(pattern: str, name: str) -> bool:
     """Whether a benchmark's name fits a pattern, in which ``*`` stands for anything and all else for itself."""
     return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), name, flags=re.DOTALL) is not None
+
+
+def selected(name: str, patterns: Sequence[str]) -> bool:
+    """Whether one of some regular expressions is found in a benchmark's name; where there are none, everything is."""
+    return not patterns or any(re.search(pattern, name) for pattern in patterns)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,7 @@ class Measurement:
         unit: the unit of the values.
         version: asv's version string, or hash of the benchmark's source; values of two versions are not comparable.
         status: ``measured``, ``skipped`` (does not apply here, says why) or ``failed`` (should have run, and did not).
-        why: the reason of skipped or failed.
+        why: the reason of skipped or failed, or of a round that gave nothing.
         rounds: TIME, RATE and MEMORY: the median of each round, in the order of rounds, None where a round gave
             nothing. ERROR and COUNT: one value; several, where it was measured repeatedly, must agree. NaN and inf
             are kept: they are findings.

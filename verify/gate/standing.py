@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from verify.gate.accuracy import unusable
 from verify.gate.side import Measurement
 from verify.gate.words import Outcome, Ruling, Word
 
@@ -39,11 +40,13 @@ def state(measurement: Measurement | None) -> str:
 
 def stand(base: Measurement | None, head: Measurement | None) -> Ruling | None:
     """What is said where a side gave no number; None where both did."""
-    states = state(base), state(head)
-    if states == ("measured", "measured"):
+    before, now = state(base), state(head)
+    if (before, now) == ("measured", "measured"):
         return None
-    word, outcome, text = TABLE[states]
     why = next((one.why for one in (head, base) if one is not None and one.why), "")
+    if head is not None and now == "measured" and all(map(unusable, head.rounds)):
+        now, why = "failed", f"it gave {unusable(head.rounds[0])}"
+    word, outcome, text = TABLE[before, now]
     return Ruling(word=word, outcome=outcome, message=f"{text}: {why}" if why else text)
 
 

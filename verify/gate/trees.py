@@ -87,6 +87,17 @@ def placed(
         )  # fmt: skip
 
 
+def edited(base: Tree, head: Tree) -> tuple[str, ...]:
+    """Files of the base's benchmarks that the head has not, or not like that; what either side made of them aside."""
+
+    def contents(tree: Tree) -> dict[str, bytes | None]:
+        found = (path for path in tree.benchmarks.rglob("*") if "__pycache__" not in path.parts and not path.is_dir())
+        return {path.relative_to(tree.benchmarks).as_posix(): _content(path) for path in found}
+
+    before, now = contents(base), contents(head)
+    return tuple(sorted(name for name in before if now.get(name) != before[name]))
+
+
 def _label(text: str, commit: revisions.Commit) -> str:
     return commit.short if commit.hash.startswith(text) else f"{text} ({commit.short})"
 
@@ -127,7 +138,9 @@ def overlay(top: Path, folder: Path, commit: str) -> str:
         changed = True
         changes.update(os.fsencode(f"{name}\0") + (b"removed" if content is None else content))
         target = folder / name
-        if target.is_symlink() or target.exists():
+        if target.is_dir() and not target.is_symlink():
+            shutil.rmtree(target)  # a folder before, a file or a link now
+        elif target.is_symlink() or target.exists():
             target.unlink()
         if content is not None:
             target.parent.mkdir(parents=True, exist_ok=True)

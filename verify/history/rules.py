@@ -17,7 +17,7 @@ BITS: Final = 1.0
 """So many bits more lost are a loss."""
 
 BITS_UNIT: Final = "bits lost"
-FLOORS: Final = {"error / bound": 2.0**-19, "relative error": 2.0**-52, "ulp": 1.0, "ulps": 1.0}
+FLOORS: Final = {"error / bound": 2.0**-20, "relative error": 2.0**-53, "ulp": 0.5, "ulps": 0.5}
 """Unit -> the error below which none is told from another, as in the gate."""
 SMALLEST: Final = 2.0**-1022
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from verify.campaign import Report
 from verify.expected import stated
 from verify.outputs.base import by_weight, problems, write_text
+from verify.text import code, plain
 from verify.verdict import Status, Verdict
 
 LARGEST = 1024 * 1024
@@ -100,19 +100,3 @@ def _reason(verdict: Verdict) -> str:
     """Why it fails, as the expected failures say, or else what the verdict says."""
     known, _ = stated(verdict.message)
     return plain(known) if known else code(verdict.message)
-
-
-def code(text: str) -> str:
-    """Words of a target as code: no markup, no HTML, no mention of anybody in them, and one cell of a table."""
-    text = re.sub(r"\s+", " ", text).strip() or "(nothing)"
-    text = text.replace("|", "\\|")
-    fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
-    space = " " if text.startswith("`") or text.endswith("`") else ""
-    return f"{fence}{space}{text}{space}{fence}"
-
-
-def plain(text: str) -> str:
-    """Our own words as they stand: nothing in them is markup, and they stay in their cell."""
-    text = re.sub(r"\s+", " ", text).strip()
-    text = re.sub(r"[\\`*\[\]<>|~]|(?<!\w)_|_(?!\w)|&(?=#?\w+;)", r"\\\g<0>", text)
-    return re.sub(r"@(?=\w)", "@\u200b", text)  # would call somebody in a pull request

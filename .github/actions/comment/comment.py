@@ -4,7 +4,7 @@ It holds a token that may write, and what it reads was made by a run without one
 
 - nothing of that code runs here, and no file of it is unpacked: one member of the archive is read, within a size;
 - which pull request it is comes from GitHub alone: the one that is open with the very commit that was run;
-- the text calls nobody, commands no bot, hides nothing and loads nothing, and it says where it is from.
+- the text calls nobody, commands no bot, hides nothing and loads nothing, and before it stands where it is from.
 
 Standard library alone: nothing is installed beside a token.
 """
@@ -46,7 +46,7 @@ def main() -> int:
             raise NothingToSay("this is for workflows that start on: workflow_run")
         number = pull_request(run)
         marker = f"<!-- hippo-verify: {os.environ['INPUT_ARTIFACT']} -->"
-        put(number, marker, f"{marker}\n{cleaned(summary(run))}\n\n{source(run)}\n")
+        put(number, marker, f"{marker}\n{source(run)}\n\n{cleaned(summary(run))}\n")
     except NothingToSay as reason:
         print(f"::notice::no comment: {reason}")
         return 0
@@ -122,13 +122,16 @@ def summary(run: dict) -> str:
 
 def cleaned(text: str) -> str:
     """The same for the eyes of a reader, and nothing for anybody else's."""
+    cut, text = len(text) > 2 * MOST_CHARACTERS, text[: 2 * MOST_CHARACTERS]  # no pattern is to work for hours
     text = "".join(c for c in text.replace("\r\n", "\n") if c == "\n" or c.isprintable())
-    text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)  # what is hidden there, bots would see
+    closed, end, rest = text.rpartition("-->")
+    text = re.sub(r"<!--.*?-->", "", closed + end, flags=re.DOTALL) + rest  # what is hidden there, bots would see
+    text = re.sub(r"&(?=#?\w+;)", "&\u200b", text)  # another way to write any character, those below too
     text = re.sub(r"<(?=[A-Za-z/!?])(?!/?(?:details|summary|br|sub|sup)>)", "&lt;", text)  # no other HTML
     text = re.sub(r"!(?=\[)", "\\!", text)  # a picture is fetched by whoever reads
     text = re.sub(r"@(?=\w)", "@\u200b", text)  # would call somebody
-    text = re.sub(r"^([\s>*+-]*)(?=/\w)", "\\1\u200b", text, flags=re.MULTILINE)  # bots obey a line such as "/merge"
-    if len(text) > MOST_CHARACTERS:
+    text = re.sub(r"^([ >*+-]*)(?=/\w)", "\\1\u200b", text, flags=re.MULTILINE)  # bots obey a line such as "/merge"
+    if cut or len(text) > MOST_CHARACTERS:
         text = text[:MOST_CHARACTERS].rpartition("\n")[0] + "\n\nCut here; the artifact has the rest."
     return text.strip()
 

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 from verify.gate.gating import Gated
-from verify.gate.outputs.said import STATUS, bare, place, problems, quantity, sentence
+from verify.gate.outputs.said import STATUS, bare, place, quantity, sentence
 from verify.gate.words import Finding, Outcome, Word
 from verify.outputs.junit import place_attributes, problem_cases, write_suites, xml_text
 
@@ -14,15 +14,20 @@ TAGS = {Outcome.FAIL: "failure", Outcome.INCONCLUSIVE: "error"}
 
 
 def write_junit(path: Path, gated: Gated) -> None:
-    """Write it; what is wrong although no benchmark says so is a suite of its own, so that no file is green wrongly."""
+    """Write it; what no benchmark says is a suite of its own. It is green where the exit code is 0, and only there.
+
+    A note (a setting that fits nothing, say) is skipped: it turns no build red.
+    """
     suites: dict[str, list[ET.Element]] = {}
-    for one in gated.comparison.findings:
+    findings, notes = gated.comparison.findings, gated.comparison.notes
+    for one in findings:
         suites.setdefault(_module(one.name), []).append(_case(one, gated.folder))
-    said = problems(gated)
     code = gated.comparison.exit_code
-    if code and not said and not any(one.outcome is not Outcome.PASS for one in gated.comparison.findings):
-        said = [sentence(gated)]
-    write_suites(path, suites, problem_cases("hippo-verify gate", STATUS[code], said), gated.provenance)
+    unsaid = code and all(one.outcome is Outcome.PASS for one in findings)
+    cases = problem_cases("hippo-verify gate", STATUS[code], [*([sentence(gated)] if unsaid else []), *notes])
+    for case in cases[len(cases) - len(notes) :]:
+        case[0].tag = "skipped"
+    write_suites(path, suites, cases, gated.provenance)
 
 
 def _module(name: str) -> str:

@@ -10,7 +10,7 @@ from verify.gate.gating import Gated
 from verify.gate.outputs.said import by_weight, changed, machine, problems, quantity, rates, ratio, sentence
 from verify.gate.words import Finding
 from verify.outputs.base import write_text
-from verify.outputs.markdown import code, plain
+from verify.text import code, plain
 
 MARKER: Final = "<!-- hippo-verify gate -->"
 """First line, by which a job finds its own comment again."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from verify.gate.side import Kind, Measurement, Side, kind_of
-from verify.gate.sides.reading import NUMBER, Fields, SideError, load
+from verify.gate.sides.reading import NUMBER, Fields, SideError, as_float, load
 
 VERSION: Final = 2
 """Of the format of asv's files."""
@@ -63,6 +63,8 @@ def read(path: Path, content: Any) -> Side:
     _version(fields)
     described = _benchmarks(path)
     columns = fields.get("result_columns", list)
+    if "result" not in columns or not all(isinstance(column, str) for column in columns):
+        raise SideError(f"result_columns of {path} is {columns!r:.80}; accepted: names, 'result' among them")
     measurements: dict[str, Measurement] = {}
     for name, row in fields.inner("results").content.items():
         if name not in described:
@@ -71,11 +73,13 @@ def read(path: Path, content: Any) -> Side:
             raise SideError(f"results of {name!r} in {path} are {row!r:.40}; accepted: a list")
         stored = dict(zip(columns, row, strict=False))  # asv leaves out nulls at the end
         for one in _unrolled(name, stored, Fields(described[name], f"{name} of benchmarks.json"), path):
+            if one.name in measurements:
+                raise SideError(f"{path} has {one.name!r} twice; accepted: once")
             measurements[one.name] = one
     parameters = fields.inner("params").content
     names = {"machine": "machine", "cpu": "cpu", "num_cpu": "cores", "os": "os", "ram": "memory", "arch": "arch"}
     requirements = fields.inner("requirements").content
-    variables = content.get("env_vars", {})
+    variables = fields.inner("env_vars").content if "env_vars" in content else {}
     return Side(
         label=path.name, revision=fields.get("commit_hash", str), paired=None,
         machine={ours: str(parameters[theirs]) for theirs, ours in names.items() if parameters.get(theirs)},
@@ -107,6 +111,8 @@ def _benchmarks(path: Path) -> dict[str, Any]:
 def _unrolled(name: str, stored: dict[str, Any], described: Fields, path: Path) -> list[Measurement]:
     """A measurement for each choice of parameters."""
     parameters = stored.get("params") or []
+    if not isinstance(parameters, list) or not all(isinstance(values, list) for values in parameters):
+        raise SideError(f"params of {name!r} in {path} are {parameters!r:.40}; accepted: a list for each parameter")
     chosen = list(itertools.product(*parameters)) if parameters else [()]
     values = stored.get("result")
     if values is None:
@@ -139,8 +145,8 @@ def _unrolled(name: str, stored: dict[str, Any], described: Fields, path: Path) 
 def _rounds(value: float, sampled: Any) -> tuple[float, ...]:
     """The samples where asv was told to keep them (``--record-samples``), else their median alone."""
     if isinstance(sampled, list) and sampled and all(isinstance(one, NUMBER) for one in sampled):
-        return tuple(map(float, sampled))
-    return (float(value),)
+        return tuple(map(as_float, sampled))
+    return (as_float(value),)
 
 
 def _status(value: Any) -> tuple[str, str]:
@@ -148,6 +154,6 @@ def _status(value: Any) -> tuple[str, str]:
         return "failed", "asv has null: it failed, or was not run"
     if not isinstance(value, NUMBER) or isinstance(value, bool):
         return "failed", f"asv has {value!r:.40}; accepted: a number"
-    if math.isnan(value):
+    if math.isnan(as_float(value)):
         return "skipped", "asv has NaN: it was skipped, or gave NaN"
     return "measured", ""

@@ -7,7 +7,7 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ def _one(rounds: Sequence[Measurement | None], names: Sequence[str]) -> Measurem
     if first.status != "measured":
         return first
     if first.kind in (Kind.ERROR, Kind.COUNT):
-        values = [one.rounds[0] for one in there]
+        values = [None if one is None else one.rounds[0] for one in rounds]
         return replace(first, rounds=tuple(values[:1] if len(set(map(repr, values))) == 1 else values))
     return replace(first, rounds=tuple(None if one is None else _median(one.rounds) for one in rounds))
 
@@ -99,6 +99,7 @@ def _when(name: str) -> datetime | None:
     """When a file of pytest-benchmark says that it was made."""
     try:
         content: Any = load(Path(name))
-        return datetime.fromisoformat(content["datetime"])
+        moment = datetime.fromisoformat(content["datetime"])
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)  # up to version 3, UTC without saying so
     except (SideError, LookupError, TypeError, ValueError):
         return None

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from verify.gate.side import Kind, Measurement, Side, kind_of
-from verify.gate.sides.reading import NUMBER, Fields, SideError
+from verify.gate.sides.reading import NUMBER, Fields, SideError, as_float
 
 VERSIONS: Final = ("3", "4", "5")
 """Of pytest-benchmark, which write this format."""
@@ -93,28 +93,39 @@ def _measurements(fields: Fields) -> list[Measurement]:
     ]  # fmt: skip
     for unit, value in fields.inner("extra_info").content.items():
         try:
-            kind = kind_of(name, unit)
+            kind = kind_of("", unit)  # whatever the test is called
         except ValueError:
             continue  # a remark
-        if kind in (Kind.ERROR, Kind.COUNT) and isinstance(value, NUMBER) and not isinstance(value, bool):
+        given = _spelt(value)
+        if kind in (Kind.ERROR, Kind.COUNT) and given is not None:
             found.append(
                 Measurement(
-                    name=f"{name} {unit}", kind=kind, unit=unit, version=version, status="measured",
-                    rounds=(float(value),),
+                    name=f"{name} {unit}", kind=kind, unit=unit, version=version, status="measured", rounds=(given,)
                 )
             )  # fmt: skip
     return found
 
 
+def _spelt(value: Any) -> float | None:
+    """A number, spelt out too, as what is no plain float or not finite often is; None for a remark."""
+    if isinstance(value, bool) or not isinstance(value, (*NUMBER, str)):
+        return None
+    try:
+        return as_float(value) if isinstance(value, NUMBER) else float(value)
+    except ValueError:
+        return None
+
+
 def _timed(stats: Fields) -> tuple[str, str, tuple[float, ...]]:
     """Status, reason and all rounds, whose median must be the one that the summary states."""
-    summary = float(stats.get("median", *NUMBER))
+    summary = as_float(stats.get("median", *NUMBER))
     if "data" not in stats.content:
         return "failed", ADVICE, ()
     data = stats.get("data", list)
     if not data or not all(isinstance(value, NUMBER) and not isinstance(value, bool) for value in data):
         raise SideError(f"data of {stats.where} is {data!r:.40}; accepted: a list of numbers")
+    data = [as_float(value) for value in data]
     median = statistics.median(data)
     if not math.isclose(median, summary, rel_tol=1e-9) and not (math.isnan(median) or math.isnan(summary)):
         raise SideError(f"median of {stats.where} is {summary}, but that of its data {median}; accepted: the same")
-    return "measured", "", tuple(map(float, data))
+    return "measured", "", tuple(data)

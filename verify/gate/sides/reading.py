@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,14 @@ from typing import Any
 from verify.text import one_line
 
 NUMBER = (int, float)
+
+
+def as_float(value: float) -> float:
+    """A number of JSON, whose whole ones may be beyond any float: then it is infinite."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 class SideError(ValueError):

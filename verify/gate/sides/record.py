@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from verify.gate.side import STATUSES, Kind, Measurement, Side
-from verify.gate.sides.reading import NUMBER, Fields, SideError
+from verify.gate.sides.reading import NUMBER, Fields, SideError, as_float
 from verify.outputs.base import write_json
 
 SCHEMA: Final = "hippo-verify-bench/1"
@@ -105,5 +105,5 @@ def _value(value: Any, where: str) -> float | None:
     if isinstance(value, str) and value in SPELT:
         return SPELT[value]
     if isinstance(value, NUMBER) and not isinstance(value, bool):
-        return float(value)
+        return as_float(value)
     raise SideError(f"rounds of {where} has {value!r:.40}; accepted: numbers, null, 'nan', 'inf' and '-inf'")
