@@ -210,7 +210,14 @@ class Timetable:
         from verify.history.score import Planted  # noqa: PLC0415 -- asv imports this file to look for benchmarks
 
         return [
-            Planted(series=name, commit=at, what=plant.what, worse=not 0 < plant.factor < 1, recovers=until)
+            Planted(
+                series=name,
+                commit=at,
+                what=plant.what,
+                worse=not 0 < plant.factor < 1,
+                recovers=until,
+                lost=not plant.factor > 0,
+            )
             for plant, at, until in self.rows
             if not plant.harmless
             for name in series(plant)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +17,9 @@ from verify.text import one_line
 SHORT: Final = 8
 """Digits of a hash that are shown, as many as asv shows."""
 
+LATEST: Final = 253_402_300_799
+"""The last second that a date can have here; git takes clocks that are wrong by more."""
+
 HIJACKING: Final = frozenset(
     f"GIT_{name}"
     for name in (
@@ -25,6 +28,8 @@ HIJACKING: Final = frozenset(
     )
 )
 """What git sets around a hook, and what would send every git below it to that repository instead of ours."""
+
+UNSHALLOW: Final = "this clone is shallow: git fetch --unshallow brings the rest of the history"
 
 
 class RevisionError(ValueError):
@@ -111,6 +116,26 @@ def commits(repository: Path, which: str | int) -> tuple[Commit, ...]:
         raise RevisionError(f"the range is {one_line(which)!r}; accepted: A..B, the commits after A up to and with B")
     excluded, included = (_hash(repository, end or "HEAD") for end in (first, last))
     return _log(repository, included, f"^{excluded}")
+
+
+def known(repository: Path, hashes: Collection[str]) -> frozenset[str]:
+    """Those of some hashes that are commits of the repository, on whatever branch.
+
+    Raises:
+        RevisionError: there is no repository.
+    """
+    asked = "".join(f"{name}\n" for name in hashes)
+    listed = _git(repository, "cat-file", "--batch-check=%(objectname) %(objecttype)", given=asked)
+    return frozenset(line.split()[0] for line in listed.splitlines() if line.endswith(" commit"))
+
+
+def shallow(repository: Path) -> bool:
+    """Whether the history was cut off where the repository was cloned.
+
+    Raises:
+        RevisionError: there is no repository.
+    """
+    return _git(repository, "rev-parse", "--is-shallow-repository").strip() == "true"
 
 
 def uncommitted(repository: Path) -> tuple[str, ...]:
@@ -209,8 +234,7 @@ def _hash(repository: Path, text: str) -> str:
     try:
         return _git(repository, "rev-parse", "--verify", "--quiet", f"{text}^{{commit}}").strip()
     except RevisionError as error:
-        shallow = _git(repository, "rev-parse", "--is-shallow-repository").strip() == "true"
-        hint = "; this clone is shallow: git fetch --unshallow brings the rest of the history" if shallow else ""
+        hint = f"; {UNSHALLOW}" if shallow(repository) else ""
         raise RevisionError(
             f"unknown revision {one_line(text)!r} in {top(repository)}; accepted: a hash, a tag, a branch, HEAD~3{hint}"
         ) from error
@@ -227,14 +251,17 @@ def _log(repository: Path, *arguments: str) -> tuple[Commit, ...]:
     rows = [record.split("\n", 2) for record in found.split("\0") if record]
     return tuple(
         Commit(
-            hash=name, when=datetime.fromtimestamp(int(seconds), UTC), subject=subject, tags=tuple(tags.get(name, ()))
+            hash=name,
+            when=datetime.fromtimestamp(min(int(seconds), LATEST), UTC),
+            subject=subject,
+            tags=tuple(tags.get(name, ())),
         )
         for name, seconds, subject in rows
     )
 
 
-def _git(folder: Path, *arguments: str) -> str:
-    """What git prints.
+def _git(folder: Path, *arguments: str, given: str = "") -> str:
+    """What git prints, and it reads nothing but what it is given.
 
     Raises:
         RevisionError: git is not installed, the folder is in no repository, or git failed; with its own words.
@@ -247,6 +274,7 @@ def _git(folder: Path, *arguments: str) -> str:
             command,
             cwd=folder,
             env=environment({**os.environ, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}),
+            input=given,
             capture_output=True,
             encoding="utf-8",
             errors="replace",

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,11 +11,12 @@ import pytest
 from verify.bench import console, outcome
 from verify.bench.outcome import EXIT, Benchmark, End, Outcome, Tally
 from verify.bench.running import Report
+from verify.history.series import NOT_CHOSEN
 from verify.revisions import Commit
 
 COLUMNS = ["result", "params", "version", "started_at"]
 PLAIN = Benchmark(name="b.track_plain", version="1")
-TIME = Benchmark(name="b.time_x", version="1", params=(("1", "2"), ("'a'",)))
+TIME = Benchmark(name="b.time_x", version="1", choices=("1, 'a'", "2, 'a'"))
 
 
 def files(folder, rows, notes=None):
@@ -38,6 +40,7 @@ def test_values_are_counted(tmp_path):
     ("value", "said", "end", "text"),
     [
         (math.inf, "", End.NOT_FINITE, "b.track_plain is inf; asv stores it"),
+        (10**400, "", End.NOT_FINITE, "b.track_plain is 1000"),
         (-math.inf, "", End.NOT_FINITE, "b.track_plain is -inf; asv stores it"),
         ({"a": 1}, "", End.NOT_FINITE, "b.track_plain is {'a': 1}; asv stores it"),
         (math.nan, "", End.NOT_FINITE, "b.track_plain is nan; asv takes it for skipped"),
@@ -71,6 +74,33 @@ def test_a_commit_that_was_not_built_is_one(tmp_path):
     assert outcome.tally(*files(tmp_path, rows, {}), [PLAIN]).broken == ["b.track_plain"]
 
 
+def test_choices_of_parameters_count_each_for_itself(tmp_path):
+    """Those not asked for do not; those never measured are missing, whether asv has a place for them or not."""
+    params = [["1", "2", "3"], ["'a'"]]
+    rows = {"b.time_x": [[0.1, math.nan, None], params, "1", 7]}
+    notes = {"b.time_x": {"said": {"2, 'a'": NOT_CHOSEN, "3, 'a'": "ValueError: why"}, "started_at": 7}}
+
+    def tally(*choices):
+        return outcome.tally(*files(tmp_path, rows, notes), [Benchmark(name="b.time_x", version="1", choices=choices)])
+
+    assert tally("1, 'a'").end is End.MEASURED
+    assert tally("1, 'a'", "2, 'a'").missing == ["b.time_x(2, 'a')"]
+    assert tally("1, 'a'", "4, 'a'").missing == ["b.time_x(4, 'a')"], "a value that the benchmark was given since"
+    failed = tally("3, 'a'")
+    assert (failed.broken, failed.failed) == (["b.time_x(3, 'a')"], ["b.time_x(3, 'a'): ValueError: why"])
+    notes["b.time_x"]["said"] = {"2, 'a'": None, "3, 'a'": outcome.NOT_BUILT}
+    assert tally("2, 'a'").end is End.UNCLEAR, "what an earlier run of another's said is not known"
+    assert tally("1, 'a'").built
+    assert not tally("3, 'a'").built
+
+
+def test_only_what_a_pattern_is_found_in_is_asked_for():
+    assert TIME.only(re.compile(r"\(2, 'a'\)").search).choices == ("2, 'a'",)
+    assert TIME.only(re.compile("time_x").search) == TIME
+    assert PLAIN.only(re.compile(r"plain$").search) == PLAIN
+    assert not PLAIN.only(re.compile("time").search).choices
+
+
 def test_notes_of_another_measurement_do_not_count(tmp_path):
     notes = {"b.track_plain": {"code": 0, "said": {"": "asv: skipped: reasons"}, "started_at": 6}}
     found = outcome.tally(*files(tmp_path, {"b.track_plain": [[math.nan], [], "1", 7]}, notes), [PLAIN])
@@ -79,9 +109,17 @@ def test_notes_of_another_measurement_do_not_count(tmp_path):
 
 
 SHORT = {"result_columns": COLUMNS, "results": {"b.track_plain": [[1.0, 2.0], [], "1", 7]}}
+SPOILT = (
+    *(None, "", "{", "[]", '{"results": {"b.track_plain": null}}', json.dumps(SHORT)),
+    *('{"results": []}', '{"results": {"b.track_plain": []}, "result_columns": 1}'),
+    *(
+        json.dumps({**SHORT, "results": {"b.track_plain": row}})
+        for row in ([1, [], "1"], [[1], 1, "1"], [[1], [[1]], "1"])
+    ),
+)
 
 
-@pytest.mark.parametrize("content", [None, "", "{", "[]", '{"results": {"b.track_plain": null}}', json.dumps(SHORT)])
+@pytest.mark.parametrize("content", SPOILT)
 def test_what_cannot_be_read_is_not_measured(tmp_path, content):
     path = tmp_path / "result.json"
     if content is not None:

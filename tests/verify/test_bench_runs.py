@@ -254,6 +254,28 @@ def test_what_failed_is_measured_again_where_asked(three):
     assert re.search(rf"{commits[2][:8]}  measured, in an earlier run  ", answer.stdout)
 
 
+def test_choices_of_parameters_are_asked_for_as_asv_spells_them(three):
+    """Others are neither run nor forgotten, and what asv stores of them, NaN, is no number that they gave."""
+    from verify.history import load
+
+    repository, *_ = three
+    first = repository.bench("--bench", r"track_value\('(raises|skipped late)'\)")
+    assert first.returncode == 3, first.stdout
+    assert "track_value('raises'): ValueError: boom" in first.stdout
+    second = repository.bench("--bench", r"track_value\('(skipped.*|dict)'\)")
+    assert second.returncode == 3, second.stdout
+    assert repository.seen.read_text().splitlines() == ["value 3"] * 3, "what is stored is not measured again"
+    retried = repository.bench("--retry", "--bench", "Values")
+    repository.forget()
+    assert retried.returncode == 1, retried.stdout
+    assert "track_value('nan') is nan" in retried.stdout
+    values = load(repository.folder / ".asv/results", repository.folder).series
+    why = {name.split("'")[1]: one.points[-1].why for name, one in values.items() if "track_value" in name}
+    skips = dict.fromkeys(("skipped", "skipped too", "skipped late"), "skipped")
+    assert why == {"nan": "NaN", "inf": "infinite", "dict": "failed", "raises": "failed", **skips}
+    assert repository.bench("--bench", "track_value$").returncode == 4
+
+
 @pytest.fixture
 def slow(tmp_path):
     """A commit with a fast benchmark, and one that says it has begun and waits to be killed in its first run.

@@ -73,9 +73,37 @@ def test_the_page_is_a_file(place, tmp_path):
 
 
 def test_words_of_others_are_no_markup(history):
-    commits = tuple(replace(commit, subject="a | b `c` <img>\x1b[31m") for commit in history.commits)
+    subject = "a | b `c` <img>\x1b[31m ![x](https://example.org/x.png) @you"
+    commits = tuple(replace(commit, subject=subject) for commit in history.commits)
     text = page.markdown(replace(history, commits=commits), changes_of_all(history))
-    assert "a \\| b 'c' &lt;img&gt;\\x1b[31m" in text
+    safe = "a \\| b \\`c\\` \\<img\\>\\\\x1b\\[31m !\\[x\\](https://example.org/x.png) @\u200byou"
+    assert safe in text
+    name = "bench.time_x('| `` ')"
+    [slower] = changes_of_all(history)[TIME]
+    text = page.markdown(history, {name: [replace(slower, text="![x](y)\n# z | w")]})
+    assert r"| ```bench.time_x('\| `` ')``` | !\[x\](y) # z \| w |" in text
+
+
+def test_the_page_says_what_it_cannot_know(place, history, tmp_path):
+    """In too few commits, in the newest two, of units that say nothing, and of files without a value."""
+    whole = page.markdown(history, {})
+    assert "is found once 3 commits have it: of the newest 2, only `hippo-verify gate` can tell." in whole
+    assert "No series of speed or memory is long enough" not in whole
+    assert "nothing was looked for" not in whole
+    short = {name: replace(one, points=one.points[:11]) for name, one in history.series.items()}
+    text = page.markdown(replace(history, series=short), {})
+    assert (
+        "**No series of speed or memory is long enough for any change to be told from noise**: the longest has 11"
+        in text
+    )
+    mute = {"bench_a.track_x": replace(history.series[ERROR], kind=None)}
+    text = page.markdown(replace(history, series={**history.series, **mute}), {})
+    assert "- In 1 series nothing was looked for, such as `bench_a.track_x`: neither name nor unit says" in text
+    folder, hashes = place
+    store(tmp_path, hashes[0], {})
+    assert (
+        page.markdown(load(tmp_path, folder), {}) == "Nothing is measured: there are results, and no value in them.\n"
+    )
 
 
 def test_what_a_busy_machine_explains_is_no_finding(history):

@@ -128,3 +128,20 @@ def test_jumps_follow_each_other_and_a_constant_has_none(values):
         assert a.head <= b.base
     if values:
         assert list(jumps([values[0]] * 5, Kind.ERROR, "error / bound")) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "recovered"),
+    [
+        ([1.0, 1.5, 1.1, 1.1], [2]),  # back within the rule, though no step is as large as one
+        ([1.0, 1.5, 1.1, 1.5], [None]),
+        ([1.0, 1.5, 1.1, 1.5, 1.2, 1.2], [4]),
+        ([1.0, 2.0, 1.0, 1.0, 4.0], [2, None]),
+        ([1.0, 2.0, 4.0, 1.0], [3, 3]),
+        ([1.0, 2.0, 4.0, 2.0], [None, 3]),
+    ],
+)
+def test_an_error_is_made_good_where_it_is_no_longer_grown(values, recovered):
+    """By the rule that called it a loss, and for good: what ends as bad as it was is not."""
+    found = [change for change in changes(series([0.1 * value for value in values], ERROR)) if change.worse]
+    assert [change.recovered for change in found] == recovered

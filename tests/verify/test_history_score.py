@@ -59,7 +59,12 @@ def test_the_page_of_the_card(judged):
     assert "- 17 changes were planted in 7 series over 200 commits, of which 200 were measured;" in text
     assert "- 0 were missed, in whole or in part;" in text
     assert "Nothing was accused falsely." in text
-    assert "| 1 bit lost | `bench_parts.track_bits` | 16 | 16 | 2 times |  |" in text
+    assert "| 1 bit lost | `bench_parts.track_bits` | 16 | 16 | 2 times |  |  |" in text
+    row = next(line for line in text.splitlines() if "| 5 % slower |" in line)
+    assert 2 < float(row.split("|")[6].strip().removesuffix(" %")) < 5
+    assert (
+        "| cannot be run, repaired by the next commit | `bench_parts.time_gradient` | 78 | 78 | no number |  |" in text
+    )
 
 
 def test_a_card_bites(judged, place):

@@ -9,7 +9,7 @@ from asv_benchmarks import detection
 from asv_benchmarks.detection import busy, gaussian, heavy, outliers, shuffled, two_speeds
 from verify.history import changes
 from verify.history.finding import RATE, SMALLEST, in_order
-from verify.history.steps import SHORTEST, chance, steps
+from verify.history.steps import SHORTEST, chance, fewest, findable, noise, steps
 
 LEAST = np.log(SMALLEST)
 
@@ -135,6 +135,38 @@ def test_a_recovered_regression_and_a_rate():
     assert (lower.worse, higher.worse, higher.recovered) == (False, True, None)
 
 
+def stretch(size, left, noise, seeds=20, rate=RATE):
+    """Of series with a loss from 30 to 59, of which so much is left: recoveries told, and ends that were found."""
+    told = ends = 0
+    for seed in range(seeds):
+        x = noise * np.random.default_rng(seed).standard_normal(120)
+        x[30:60] += np.log(size)
+        x[60:] += np.log(left)
+        found = changes(series(list(1e-3 * np.exp(x))), rate)
+        ends += any(not change.worse and change.first <= 60 <= change.last for change in found)
+        told += any(change.worse and change.first <= 30 <= change.last and change.recovered for change in found)
+    return told, ends
+
+
+def test_a_recovery_is_told_whatever_the_noise():
+    """Two levels of so many noisy values differ by more than 3 %, and are still the same level."""
+    assert stretch(2.0, 1.0, 0.15) == (20, 20)
+
+
+@pytest.mark.parametrize(("size", "left", "noise"), [(2.0, 1.3, 0.05), (2.0, 1.1, 0.02), (1.2, 1.08, 0.01)])
+def test_what_is_left_of_a_loss_is_not_made_good(size, left, noise):
+    assert stretch(size, left, noise) == (0, 20)
+
+
+def test_half_of_a_loss_is_left_however_few_commits_tell():
+    """Three commits are too few for any rank test at this rate, and still no pardon."""
+    noise = 0.001 * np.random.default_rng(5).standard_normal(40)
+    x = [0.0] * 8 + [1.0] * 29 + [0.6] * 3 + noise
+    assert [step.at for step in steps(x, RATE, LEAST)] == [8, 37]
+    loss, gain = changes(series(list(1e-3 * np.exp(x))), 1e-3)
+    assert (loss.worse, gain.worse, loss.recovered) == (True, False, None)
+
+
 def test_measured_in_order_is_said():
     values = [(2e-3 if i >= 12 else 1e-3) * (1 + 1e-3 * (i % 5)) for i in range(24)]
     straight = series(values, whens=[60.0 * i for i in range(24)])
@@ -163,3 +195,37 @@ def test_the_published_tables_can_be_made(capsys, monkeypatch):
     out = capsys.readouterr().out
     assert "| Gaussian | 0 of 20 (14 %) |" in out
     assert out.rstrip().endswith("| 100 % (1.0; 0) |")
+
+
+@pytest.mark.parametrize("rate", [0.05, RATE, 1e-3])
+def test_fewer_values_than_the_fewest_tell_no_step(rate):
+    """By as many random orders as are drawn: a length more or less is chance."""
+    least = fewest(rate)
+    found = [bool(steps([0.0] * (n // 2) + [1.0] * (n - n // 2), rate, LEAST)) for n in range(6, least + 8)]
+    assert not any(found[: least - 1 - 6])
+    assert all(found[least + 1 - 6 :])
+
+
+@pytest.mark.parametrize(("scale", "before", "after"), [(0.02, 30, 30), (0.05, 50, 50), (0.1, 20, 60)])
+def test_a_step_of_the_findable_size_is_found_and_a_half_of_it_seldom(scale, before, after):
+    """By the formula, without looking at how they are found; 1 of 20 may be missed."""
+
+    def found(share):
+        size, hits = share * findable(scale, before, after, RATE, LEAST), 0
+        for seed in range(20):
+            x = scale * np.random.default_rng(seed).standard_normal(before + after)
+            x[before:] += size
+            hits += any(step.first <= before <= step.last for step in steps(x, RATE, LEAST))
+        return hits
+
+    assert found(1.0) >= 18
+    assert found(0.5) <= 10
+
+
+def test_the_noise_is_told_whatever_steps_are_in_it():
+    x = 0.05 * np.random.default_rng(0).standard_normal(200)
+    x[30:61] += np.log(2)
+    x[100] += 5.0
+    assert noise(x) == pytest.approx(0.05, rel=0.15)
+    assert findable(0.05, 2, 50, RATE, LEAST) == findable(0.05, 6, 6, RATE, LEAST) == np.inf
+    assert findable(1e-9, 50, 50, RATE, LEAST) == pytest.approx(LEAST)

@@ -164,3 +164,18 @@ def test_a_git_hook_of_another_repository_misleads_nobody(history, tmp_path, mon
     folder, (*_, merged) = history
     assert revisions.resolve(folder, "HEAD").hash == merged
     assert not {"GIT_DIR", "GIT_INDEX_FILE"} & set(revisions.environment())
+
+
+def test_a_clock_that_is_wrong_by_ages_stops_nothing(tmp_path):
+    git(tmp_path, "init", "--quiet", "--initial-branch", "trunk")
+    for date in ("1000000000000 +0000", "0 +0000"):
+        git(tmp_path, "commit", "--quiet", "--allow-empty", "--message", date, GIT_COMMITTER_DATE=f"@{date}")
+    assert [commit.when.year for commit in revisions.commits(tmp_path, 2)] == [9999, 1970]
+
+
+def test_hashes_that_are_no_commits_are_not_known(history):
+    folder, (first, *_) = history
+    side, tree = git(folder, "rev-parse", "side"), git(folder, "rev-parse", "HEAD^{tree}")
+    assert revisions.known(folder, [first, side, tree, "f" * 40, "no hash\n--all"]) == {first, side}
+    assert not revisions.known(folder, [])
+    assert not revisions.shallow(folder)

@@ -19,7 +19,10 @@ def bench(
     ] = None,
     last: Annotated[int | None, typer.Option(metavar="K", help="The last K commits.")] = None,
     pattern: Annotated[
-        str | None, typer.Option("--bench", metavar="REGEX", help="Only benchmarks in whose name this is found.")
+        str | None,
+        typer.Option(
+            "--bench", metavar="REGEX", help="Only benchmarks in whose name, parameters included, this is found."
+        ),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Run each benchmark once and store nothing.")] = False,
     build: Annotated[

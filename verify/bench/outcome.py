@@ -6,12 +6,14 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
+from verify.history.series import NOT_CHOSEN
 from verify.revisions import Commit
 from verify.text import one_line
 
@@ -36,17 +38,25 @@ class End(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Benchmark:
-    """A benchmark as asv discovered it.
+    """A benchmark as asv discovered it, or some of its choices of parameters.
 
     Attributes:
         name: ``bench_scan.OneStream.time_states``.
         version: another one is another benchmark: its history starts anew.
-        params: for each parameter the texts of its values.
+        choices: its choices of parameters, ``'legs', 8``; one without a name if it has none.
     """
 
     name: str
     version: str
-    params: tuple[tuple[str, ...], ...] = ()
+    choices: tuple[str, ...] = ("",)
+
+    def label(self, choice: str) -> str:
+        """How asv spells one choice of the parameters, and what ``--bench`` is looked for in."""
+        return f"{self.name}({choice})" if choice else self.name
+
+    def only(self, wanted: Callable[[str], object]) -> Benchmark:
+        """The same with those choices alone whose label is wanted."""
+        return replace(self, choices=tuple(choice for choice in self.choices if wanted(self.label(choice))))
 
 
 @dataclass(kw_only=True)
@@ -59,8 +69,8 @@ class Tally:
         failed: benchmarks and parameters that failed, and why.
         not_finite: those that came out as NaN or infinite, and what asv takes them for.
         unclear: those that are stored as NaN by somebody who did not note whether they were skipped.
-        broken: names of the benchmarks of which something failed.
-        missing: benchmarks without any result of their present version.
+        broken: labels of what failed.
+        missing: labels of what has no result of the present version of its benchmark.
         built: whether the commit could be installed.
     """
 
@@ -139,14 +149,15 @@ def benchmarks(path: Path) -> dict[str, Benchmark]:
     """
     found = json.loads(path.read_text(encoding="utf-8"))
     return {
-        name: Benchmark(
-            name=name,
-            version=str(entry.get("version", "")),
-            params=tuple(tuple(values) for values in entry.get("params") or ()),
-        )
+        name: Benchmark(name=name, version=str(entry.get("version", "")), choices=choices(entry.get("params")))
         for name, entry in found.items()
         if isinstance(entry, dict)
     }
+
+
+def choices(params: Sequence[Sequence[str]] | None) -> tuple[str, ...]:
+    """The choices of parameters, as asv heads what each of them printed; one without a name if there are none."""
+    return tuple(", ".join(choice) for choice in itertools.product(*(params or ())))
 
 
 def tally(result: Path, notes: Path, wanted: Sequence[Benchmark]) -> Tally:
@@ -155,19 +166,23 @@ def tally(result: Path, notes: Path, wanted: Sequence[Benchmark]) -> Tally:
     Args:
         result: the file of one commit and environment; it need not exist.
         notes: what `verify.bench.plugin` wrote beside it; it need not exist.
-        wanted: the benchmarks asked for.
+        wanted: the benchmarks asked for, each with the choices asked for.
     """
     stored, said = _rows(result), _json(notes)
     found = Tally()
     for benchmark in wanted:
         row = stored.get(benchmark.name)
         if row is None or str(row.get("version")) != benchmark.version:
-            found.missing.append(benchmark.name)
-            continue
-        note = said.get(benchmark.name, {})
-        text = note.get("said", {}) if note.get("started_at", ...) == row.get("started_at") else None
-        found.built = found.built and NOT_BUILT not in (text or {}).values()
-        _count(found, benchmark, row, text)
+            row = {"params": None, "result": []}
+        told = _told(said.get(benchmark.name), row)
+        values = _values(row)
+        for choice in benchmark.choices:
+            text = None if told is None else told.get(choice, told.get("", ""))
+            if choice not in values or text == NOT_CHOSEN:
+                found.missing.append(benchmark.label(choice))
+            else:
+                found.built = found.built and text != NOT_BUILT
+                _count(found, benchmark.label(choice), values[choice], text)
     return found
 
 
@@ -188,32 +203,37 @@ def outdated(results: Path, present: Sequence[Benchmark]) -> dict[str, int]:
     return {name: count for name, count in found.items() if count}
 
 
-def _count(found: Tally, benchmark: Benchmark, row: Mapping[str, Any], said: Mapping[str, str] | None) -> None:
-    """Add the values of one benchmark; what is not known to have been said is None."""
-    choices = list(itertools.product(*(row.get("params") or ())))
-    values = row.get("result")
-    if values is None:
-        values = [None] * len(choices)
-    if len(values) != len(choices):
-        found.missing.append(benchmark.name)
-        return
-    for parts, value in zip(choices, values, strict=True):
-        choice = ", ".join(parts)
-        label = f"{benchmark.name}({choice})" if choice else benchmark.name
-        text = "" if said is None else said.get(choice, said.get("", ""))
-        if value is None:
-            found.failed.append(f"{label}: {_last(text)}")
-            found.broken.append(benchmark.name)
-        elif not isinstance(value, int | float) or math.isinf(value):
-            found.not_finite.append(f"{label} is {value}; asv stores it, and its pages do not end with it")
-        elif not math.isnan(value):
-            found.measured += 1
-        elif said is None:
-            found.unclear.append(f"{label} is stored as nan, and not whether it was skipped; --again measures it")
-        elif "asv: skipped" in text:
-            found.skipped += 1
-        else:
-            found.not_finite.append(f"{label} is nan; asv takes it for skipped")
+def _told(note: Any, row: Mapping[str, Any]) -> Mapping[str, str | None] | None:
+    """What each choice of parameters said, if what is noted is of the measurement that is stored."""
+    fresh = isinstance(note, dict) and note.get("started_at", ...) == row.get("started_at")
+    told = note.get("said") if fresh else None
+    return told if isinstance(told, dict) else None
+
+
+def _values(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What asv stored of each choice of parameters: null stands for null of all, and of what does not fit, nothing."""
+    try:
+        known, values = choices(row.get("params")), row.get("result")
+        return dict.fromkeys(known) if values is None else dict(zip(known, values, strict=True))
+    except (TypeError, ValueError):
+        return {}
+
+
+def _count(found: Tally, label: str, value: Any, said: str | None) -> None:
+    """Add the value of one choice of parameters; what is not known to have been said is None."""
+    if value is None:
+        found.failed.append(f"{label}: {_last(said or '')}")
+        found.broken.append(label)
+    elif not isinstance(value, int | float) or abs(value) > sys.float_info.max:
+        found.not_finite.append(f"{label} is {value}; asv stores it, and its pages do not end with it")
+    elif not math.isnan(value):
+        found.measured += 1
+    elif said is None:
+        found.unclear.append(f"{label} is stored as nan, and not whether it was skipped; --again measures it")
+    elif "asv: skipped" in said:
+        found.skipped += 1
+    else:
+        found.not_finite.append(f"{label} is nan; asv takes it for skipped")
 
 
 def _last(text: str) -> str:
@@ -224,13 +244,17 @@ def _last(text: str) -> str:
 
 
 def _rows(path: Path) -> dict[str, dict[str, Any]]:
+    """What asv stored, by the name of the benchmark; nothing where it is not as asv writes it."""
     content = _json(path)
-    columns = content.get("result_columns", [])
-    return {
-        name: dict(zip(columns, row, strict=False))
-        for name, row in content.get("results", {}).items()
-        if isinstance(row, list)
-    }
+    try:
+        columns = content.get("result_columns", [])
+        return {
+            name: dict(zip(columns, row, strict=False))
+            for name, row in content.get("results", {}).items()
+            if isinstance(row, list)
+        }
+    except (TypeError, AttributeError):
+        return {}
 
 
 def set_aside(result: Path) -> None:

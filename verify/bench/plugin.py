@@ -5,11 +5,11 @@ asv loads this module as a plugin (``plugins`` of the configuration that `verify
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import sys
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,8 +17,9 @@ from asv import environment, machine, results, runner, util
 from asv.commands import run
 from asv.console import log
 
-from verify.bench.outcome import NOT_BUILT
+from verify.bench.outcome import NOT_BUILT, choices
 from verify.folders import write_whole
+from verify.history.series import NOT_CHOSEN
 
 MACHINES: Final = "HIPPO_VERIFY_BENCH_MACHINES"
 """Variable with the file that describes this machine, instead of one in the home folder."""
@@ -117,15 +118,10 @@ class Checkout(environment.Environment):  # type: ignore[misc]
         return util.check_output([sys.executable, *args], env=variables, **kwargs)
 
 
-def _choices(benchmark: dict[str, Any]) -> list[str]:
-    """The choices of parameters, as asv heads what each of them printed; one without a name if there are none."""
-    return [", ".join(choice) for choice in itertools.product(*(benchmark["params"] or ()))]
-
-
 def _numbers(benchmark: dict[str, Any], result: Any) -> Any:
     """A result that asv can print: what is no number becomes a failure that says what it was."""
     kept, said = list(result.result), [result.stderr]
-    for index, choice in enumerate(_choices(benchmark)):
+    for index, choice in enumerate(choices(benchmark["params"])):
         value = kept[index]
         if not (value is None or isinstance(value, int | float)):
             kept[index] = None
@@ -144,14 +140,44 @@ def _parts(text: str) -> dict[str, str]:
     return {choice: said.strip()[-LONGEST:] for choice, said in found.items() if said.strip()}
 
 
-def _note(found: Any, folder: Path) -> None:
-    """Write what asv forgets at the end of a run: how benchmarks failed, and what they said of being skipped."""
+def _noted(found: Any, folder: Path) -> dict[str, Any]:
+    """What is noted of earlier runs, by the name of the benchmark."""
     path = folder / found._filename
-    old = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+
+
+def _kept(found: Any, benchmark: dict[str, Any], selected: Collection[int], folder: Path) -> dict[str, str | None]:
+    """What is known of the choices that this run leaves alone: asv keeps their values, under its own time of measuring.
+
+    Args:
+        found: results of asv, before those of this run are added.
+        benchmark: which one.
+        selected: its choices that are measured.
+        folder: where the notes are.
+
+    Returns:
+        By choice what it said when it was measured, None where nobody noted it; or that it never was.
+    """
+    name = benchmark["name"]
+    same = name in found._results and found.benchmark_version.get(name) == benchmark["version"]
+    measured = choices(found.get_result_params(name)) if same else ()
+    note = _noted(found, folder).get(name, {})
+    known = note.get("started_at", ...) == found.started_at.get(name)
+    told = note.get("said", {})
+    return {
+        choice: NOT_CHOSEN if choice not in measured else told.get(choice, told.get("", "")) if known else None
+        for index, choice in enumerate(choices(benchmark["params"]))
+        if index not in selected
+    }
+
+
+def _note(found: Any, folder: Path) -> None:
+    """Write what asv forgets: how benchmarks failed, what they said of being skipped, and the unit of their values."""
+    notes, kept, units = _noted(found, folder), found.__dict__.get("_kept", {}), found.__dict__.get("_units", {})
     for name in found.errcode:
-        said = _parts(found.stderr.get(name) or "")
-        old[name] = {"said": said, "started_at": found.started_at.get(name)}
-    write_whole(path, json.dumps(old, indent=1).encode())
+        said = {**_parts(found.stderr.get(name) or ""), **kept.get(name, {})}
+        notes[name] = {"said": said, "started_at": found.started_at.get(name), "unit": units.get(name, "")}
+    write_whole(folder / found._filename, json.dumps(notes, indent=1).encode())
 
 
 def setup() -> None:
@@ -163,9 +189,13 @@ def setup() -> None:
     add, save = results.Results.add_result, results.Results.save
 
     def add_result(self: Any, benchmark: Any, result: Any, **further: Any) -> None:
+        name, selected = benchmark["name"], further.get("selected_idx")
+        self.__dict__.setdefault("_units", {})[name] = benchmark["unit"]
+        kept = self.__dict__.setdefault("_kept", {})
+        if selected is not None and name not in kept:  # the first round; later ones would find our own
+            kept[name] = _kept(self, benchmark, selected, Path(os.environ[NOTES]))
         add(self, benchmark, _numbers(benchmark, result), **further)
         rounds_left = self.__dict__.setdefault("_rounds_left", set())
-        name = benchmark["name"]
         if further.get("record_samples"):  # we never ask for samples: asv keeps them for the rounds that follow
             rounds_left.add(name)
             return

@@ -43,7 +43,7 @@ class Plan:
 
     Attributes:
         commits: in the order in which they are measured.
-        pattern: regular expression that is looked for in the names of benchmarks; None: all.
+        pattern: regular expression that is looked for in the names of benchmarks, their parameters included; None: all.
         build: whether asv builds and installs each commit.
         quick: whether each benchmark is run once and nothing is stored.
         again: whether what is stored is measured again.
@@ -191,7 +191,8 @@ class _Run:
         if self.asv("--bench", "just-discover", f"HASHFILE:{asked}", log=log):
             raise DiscoveryError(f"asv cannot list the benchmarks: {trouble(log)}; all it said is in {log}")
         found = outcome.benchmarks(self.results / "benchmarks.json").values()
-        return [one for one in found if self.plan.pattern is None or re.search(self.plan.pattern, one.name)]
+        sought = re.compile(self.plan.pattern or "")
+        return [chosen for one in found if (chosen := one.only(sought.search)).choices]
 
     def stored(self, commit: Commit, wanted: Sequence[Benchmark]) -> Outcome | None:
         """How a commit ended before; None where something is to be measured."""
@@ -206,11 +207,12 @@ class _Run:
 
     def measured(self, commit: Commit, wanted: Sequence[Benchmark]) -> Outcome:
         """Measure what a commit lacks."""
-        lacking = {one.name for one in wanted}
+        lacking = list(wanted)
         if not (self.plan.again or self.plan.quick):
             before = self.tally(commit, wanted)
-            lacking &= {*before.missing, *(before.broken if self.plan.retry else ())}
-        names = [part for name in sorted(lacking) for part in ("--bench", f"^{re.escape(name)}($|\\()")]
+            again = {*before.missing, *(before.broken if self.plan.retry else ())}
+            lacking = [some for one in wanted if (some := one.only(again.__contains__)).choices]
+        names = [part for one in lacking for part in ("--bench", _exactly(one))]
         for file in self.files(commit):
             outcome.set_aside(self.results / file)
         log, begun = self.log(commit), time.monotonic()
@@ -254,3 +256,9 @@ class _Run:
         with log.open("w", encoding="utf-8") as file:
             command += ["--show-stderr", *arguments]
             return follow(command, variables, file.write, self.watcher.doing, held=(self.lock,))
+
+
+def _exactly(benchmark: Benchmark) -> str:
+    """The regular expression by which asv chooses these choices of a benchmark and nothing else."""
+    name, choices = re.escape(benchmark.name), "|".join(map(re.escape, benchmark.choices))
+    return rf"^{name}\((?:{choices})\)$" if choices else f"^{name}$"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
+import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from verify.history import rules
+from verify.history import rules, steps
 from verify.history.series import Change, History, Point, Series
-from verify.history.steps import Step, chance, steps
+from verify.history.steps import Step, chance
 from verify.kinds import Kind
 
 RATE: Final = 0.005
@@ -73,19 +74,13 @@ def changes_of_all(history: History, rate: float = FAMILY) -> Mapping[str, tuple
     Returns:
         By name, as in the history.
     """
-    noisy = [
-        _logarithms(usable)
-        for series in history.series.values()
-        if series.kind is not None and series.kind not in EXACT
-        for points in series.versions.values()
-        if len(usable := _usable(points, series.kind)) > 1
-    ]
+    searched = [values for values in noisy(history) if len(values) > 1]
     # A look at all, then a closer one, as fine as so many suspects make necessary: it is they that take the time.
-    suspects = [values for values in noisy if chance(values, rate, RATE) <= rate]
-    least = rate * max(1, len(suspects)) / max(1, len(noisy))
+    suspects = [values for values in searched if chance(values, rate, RATE) <= rate]
+    least = rate * max(1, len(suspects)) / max(1, len(searched))
     found = sorted(chance(values, rate, least) for values in suspects)
-    kept = [rate * rank / len(noisy) for rank, value in enumerate(found, 1) if value <= rate * rank / len(noisy)]
-    level = max(kept, default=rate / max(1, len(noisy)))
+    kept = [rate * rank / len(searched) for rank, value in enumerate(found, 1) if value <= rate * rank / len(searched)]
+    level = max(kept, default=rate / max(1, len(searched)))
     return {name: changes(series, min(level, RATE)) for name, series in history.series.items()}
 
 
@@ -103,6 +98,46 @@ def in_order(points: Sequence[Point]) -> bool:
     # Of few commits, many are neighbours in any order.
     usual = min(1.0, 2 * NEAR / len(known))
     return sum(close) / len(close) > (1 + usual) / 2
+
+
+def noisy(history: History) -> list[list[float]]:
+    """Logarithms of speed and memory: what can be compared with each other, so for each version of a benchmark."""
+    return [
+        _logarithms(_usable(points, series.kind))
+        for series in history.series.values()
+        if series.kind is not None and series.kind not in EXACT
+        for points in series.versions.values()
+    ]
+
+
+def findable(history: History, rate: float) -> tuple[float, float] | None:
+    """Noise of the usual series of speed or memory, and the factor by which it changes if that is found.
+
+    Args:
+        history: the series.
+        rate: of false accusations for all of them together; the answer is for one that alone did change.
+
+    Returns:
+        Medians over the series: of the standard deviation of the noise, relative; and of the factor that is found with
+        a chance of `POWER` if it comes halfway. None where no series is long enough for any.
+    """
+    logarithms = noisy(history)
+    each = min(rate / max(1, len(logarithms)), RATE)
+    scales = [(steps.noise(values), len(values)) for values in logarithms if len(values) >= steps.fewest(each)]
+    if not scales:
+        return None
+    factors = [math.exp(steps.findable(scale, n // 2, n - n // 2, each, math.log(SMALLEST))) for scale, n in scales]
+    return statistics.median(scale for scale, _ in scales), statistics.median(factors)
+
+
+def longest(history: History) -> int:
+    """How many values the longest series of speed or memory has that can be compared with each other."""
+    return max(map(len, noisy(history)), default=0)
+
+
+def unjudged(history: History) -> tuple[str, ...]:
+    """Series in which nothing is looked for, since neither name nor unit says which way is worse."""
+    return tuple(name for name, series in history.series.items() if series.kind is None)
 
 
 def _usable(points: Sequence[Point], kind: Kind | None) -> tuple[Point, ...]:
@@ -144,11 +179,8 @@ def _exact(series: Series, points: Sequence[Point]) -> Iterator[Change]:
     found = list(rules.jumps(values, kind, unit))
     for i, jump in enumerate(found):
         before, after = values[jump.base], values[jump.head]
-        back = (
-            points[later.head].commit
-            for later in found[i + 1 :]
-            if not later.worse and not rules.grows(before, values[later.head], kind, unit)
-        )
+        edges = [jump.head, *(later.head for later in found[i + 1 :] if later.worse), len(values)]
+        back = _back([rules.grows(before, value, kind, unit) for value in values], edges) if jump.worse else None
         yield Change(
             first=points[jump.base].commit + 1,
             last=points[jump.head].commit,
@@ -156,36 +188,76 @@ def _exact(series: Series, points: Sequence[Point]) -> Iterator[Change]:
             after=after,
             ratio=rules.ratio(before, after, unit),
             worse=jump.worse,
-            recovered=next(back, None) if jump.worse else None,
+            recovered=None if back is None else points[back].commit,
             text=_text(kind, jump.worse, before, after, unit),
         )
 
 
+def _back(worse: Sequence[bool], edges: Sequence[int]) -> int | None:
+    """From where on the values are as good as before a loss, up to the next loss: what ends as bad is not made good.
+
+    Args:
+        worse: of each value, whether it is worse than that before the loss.
+        edges: indices of the loss, of the losses after it, and of the end.
+    """
+    for start, stop in itertools.pairwise(edges):
+        if not worse[stop - 1]:
+            return next(i for i in range(stop - 1, start - 1, -1) if i == start or worse[i - 1])
+    return None
+
+
 def _noisy(series: Series, points: Sequence[Point], rate: float) -> Iterator[Change]:
     assert series.kind is not None  # noqa: S101 -- as asked by the caller
-    found = steps(_logarithms(points), rate, math.log(SMALLEST))
     sign = -1 if series.kind is Kind.RATE else 1
+    values = [sign * value for value in _logarithms(points)]
+    found = steps.steps(values, rate, math.log(SMALLEST))
     confounded = in_order(points)
     for i, step in enumerate(found):
-        worse = sign * (step.after - step.before) > 0
+        worse = step.after > step.before
+        back = _recovered(values, found, i, rate) if worse else None
+        before, after = math.exp(sign * step.before), math.exp(sign * step.after)
         change = Change(
             first=points[step.first - 1].commit + 1,
             last=points[step.last].commit,
-            before=math.exp(step.before),
-            after=math.exp(step.after),
-            ratio=math.exp(step.after - step.before),
+            before=before,
+            after=after,
+            ratio=after / before,
             worse=worse,
-            recovered=_recovered(step, found[i + 1 :], sign, points) if worse else None,
-            text=_text(series.kind, worse, math.exp(step.before), math.exp(step.after), series.unit),
+            recovered=None if back is None else points[found[back].last].commit,
+            text=_text(series.kind, worse, before, after, series.unit),
         )
         yield _unsure(change) if confounded else change
 
 
-def _recovered(step: Step, later: Sequence[Step], sign: int, points: Sequence[Point]) -> int | None:
-    """The commit with which the level came back to what it was before a loss, up to `SMALLEST`."""
-    back = (other for other in later if sign * (other.after - step.before) < math.log(SMALLEST))
-    found = next(back, None)
-    return None if found is None else points[found.last].commit
+def _recovered(values: Sequence[float], found: Sequence[Step], which: int, rate: float) -> int | None:
+    """The step that made a loss good: its level is what it was before the loss, as far as the noise can tell.
+
+    What is left of the loss is told if it is `SMALLEST`, and a rank test (Mann & Whitney 1947) finds the one level
+    above the other at the rate of false accusations. Half of a loss is left whatever the noise may hide.
+
+    Args:
+        values: the series, as logarithms of what is better if it is lower.
+        found: its steps.
+        which: index of the loss.
+        rate: the rate.
+
+    Returns:
+        Index of the step, None where there is none.
+    """
+    from scipy.stats import mannwhitneyu  # noqa: PLC0415 -- takes a second, and is seldom needed
+
+    edges = [0, *(step.at for step in found), len(values)]
+    levels = [values[start:stop] for start, stop in itertools.pairwise(edges)]
+    before = levels[which]
+    size = statistics.median(levels[which + 1]) - statistics.median(before)
+    for back in range(which + 1, len(found)):
+        after = levels[back + 1]
+        left = statistics.median(after) - statistics.median(before)
+        if left < size / 2 and (
+            left < math.log(SMALLEST) or mannwhitneyu(after, before, alternative="greater").pvalue > rate
+        ):
+            return back
+    return None
 
 
 def _unsure(change: Change) -> Change:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +15,7 @@ from typing import Any, Final
 from verify.history.series import (
     FAILED,
     NOT_A_NUMBER,
+    NOT_CHOSEN,
     NOT_RUN,
     SKIPPED,
     UNCLEAR,
@@ -23,11 +26,13 @@ from verify.history.series import (
     Series,
 )
 from verify.kinds import Kind, kind_of
-from verify.revisions import SHORT, Commit, commits
+from verify.revisions import SHORT, UNSHALLOW, Commit, commits, known, shallow
 from verify.text import one_line
 
 ALL: Final = 10**9
 """More commits than any repository has."""
+SPOILT: Final = (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError)
+"""What a file raises whose content is not as asv writes it."""
 
 
 def load(results: Path, repository: Path | None, *, machine: str | None = None) -> History:
@@ -58,12 +63,14 @@ def load(results: Path, repository: Path | None, *, machine: str | None = None) 
     notes = results.parent / "hippo-verify" / "notes"
     placed: dict[Place, dict[int, Any]] = {}
     for result in stored:
-        placed.setdefault(_place(result), {})[index[result.commit_hash]] = result
+        at_place = placed.setdefault(_place(result), {})
+        if at_place.setdefault(index[result.commit_hash], result) is not result:
+            aside.append(f"commit {result.commit_hash[:SHORT]} has a second file of {_place(result).describe()}")
     labels = _labels(list(placed))
     series = {
         name + labels[place]: one
         for place, found in placed.items()
-        for name, one in _series_of(place, dict(sorted(found.items())), units, notes).items()
+        for name, one in _series_of(place, dict(sorted(found.items())), units, notes, aside).items()
     }
     return History(
         commits=line,
@@ -87,10 +94,16 @@ def _stored(results: Path, machine: str | None, aside: list[str]) -> Iterator[An
             result = Results.load(str(path))
             if not isinstance(result.commit_hash, str) or not result.params.get("machine"):
                 raise UserError("it names no commit, or no machine")
-        except (UserError, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
+            _date(result)
+        except (UserError, *SPOILT) as error:
             aside.append(f"{path.parent.name}/{path.name} cannot be read: {type(error).__name__}: {error}")
         else:
             yield result
+
+
+def _date(result: Any) -> datetime:
+    """When its commit was made, as asv noted it."""
+    return datetime.fromtimestamp(result.date / 1000, UTC)
 
 
 def _nothing(results: Path, machine: str | None, aside: list[str]) -> str:
@@ -106,21 +119,37 @@ def _nothing(results: Path, machine: str | None, aside: list[str]) -> str:
 def _line(stored: list[Any], repository: Path | None, aside: list[str]) -> tuple[Commit, ...]:
     """The commits, oldest first, from the first measured one on; what was measured off the line is named."""
     if repository is None:
-        dates = {result.commit_hash: result.date for result in stored}
+        dates = {result.commit_hash: _date(result) for result in stored}
         return tuple(
-            Commit(hash=name, when=datetime.fromtimestamp(date / 1000, UTC), subject="")
+            Commit(hash=name, when=date, subject="")
             for name, date in sorted(dates.items(), key=lambda item: (item[1], item[0]))
         )
     line = commits(repository, ALL)
     measured = {result.commit_hash for result in stored}
     on = [i for i, commit in enumerate(line) if commit.hash in measured]
-    if not on:
-        raise HistoryError(
-            f"none of the {len(measured)} measured commits is on the line of first parents from HEAD in {repository}; "
-            "check out the branch that was measured, or name the repository that it is in"
-        )
     off = sorted(measured - {commit.hash for commit in line})
-    aside.extend(f"commit {name[:SHORT]} is not on the line of first parents from HEAD" for name in off)
+    if off and shallow(repository):
+        raise HistoryError(
+            f"{len(off)} of the {len(measured)} measured commits are not in {repository}, such as {off[0][:SHORT]}; "
+            f"{UNSHALLOW}"
+        )
+    there = known(repository, off)
+    if not on:
+        got = "on the line of first parents from HEAD in" if there else "in the repository"
+        todo = "check out the branch that was measured, or " if there else ""
+        raise HistoryError(
+            f"none of the {len(measured)} measured commits is {got} {repository}; expected: commits of its history; "
+            f"{todo}name the repository that was measured: --repository"
+        )
+    aside.extend(
+        f"commit {name[:SHORT]} is "
+        + (
+            "not on the line of first parents from HEAD"
+            if name in there
+            else "not in the repository: it was rebased, or is of another one"
+        )
+        for name in off
+    )
     return line[on[0] :]
 
 
@@ -134,7 +163,7 @@ def _units(results: Path, aside: list[str]) -> Mapping[str, str]:
         return {name: str(entry.get("unit", "")) for name, entry in listed.items()}
     except FileNotFoundError:
         return {}
-    except (UserError, AttributeError, OSError) as error:
+    except (UserError, *SPOILT) as error:
         aside.append(f"benchmarks.json cannot be read, so that units are not known: {error}")
         return {}
 
@@ -158,41 +187,84 @@ def _labels(places: list[Place]) -> Mapping[Place, str]:
     return {place: f" @ {place.describe()}" for place in places}
 
 
-def _series_of(place: Place, found: Mapping[int, Any], units: Mapping[str, str], notes: Path) -> Mapping[str, Series]:
+@dataclass(frozen=True, kw_only=True)
+class _Row:
+    """What is stored of one benchmark at one commit.
+
+    Attributes:
+        values: value and statistics by the choice of parameters, ``'legs', 8``; one without a name if it has none.
+        version: of the benchmark.
+        started: when it was measured, in milliseconds since 1970; None where that is not known.
+    """
+
+    values: Mapping[str, tuple[Any, Mapping[str, Any]]]
+    version: str
+    started: float | None
+
+    @classmethod
+    def read(cls, result: Any, benchmark: str) -> _Row:
+        """Out of asv's results.
+
+        Raises:
+            LookupError, TypeError, ValueError, OverflowError: it is not as asv writes it.
+        """
+        params = result.get_result_params(benchmark) or []
+        choices = [", ".join(choice) for choice in itertools.product(*params)]
+        started = result.started_at.get(benchmark)
+        if started is not None and not math.isfinite(started):
+            raise ValueError(f"it was measured at {started}")
+        values = _listed(result.get_result_value, benchmark, params)
+        stats = [one or {} for one in _listed(result.get_result_stats, benchmark, params)]
+        return cls(
+            values=dict(zip(choices, zip(values, stats, strict=True), strict=True)),
+            version=str(result.benchmark_version.get(benchmark) or ""),
+            started=started,
+        )
+
+
+def _series_of(
+    place: Place, found: Mapping[int, Any], units: Mapping[str, str], notes: Path, aside: list[str]
+) -> Mapping[str, Series]:
     """All series of one place out of asv's results by commit."""
     points: dict[str, list[Point]] = {}
     unit_of: dict[str, str] = {}
     kinds: dict[str, Kind | None] = {}
+    noted = {commit: _noted(notes, result) for commit, result in found.items()}
+    # What is not listed any more has the unit that was noted last.
+    last = {name: note["unit"] for listed in noted.values() for name, note in listed.items() if "unit" in note}
+    units = {**last, **units}
     for commit, result in found.items():
-        noted = _noted(notes, result)
         for benchmark in result.get_all_result_keys():
-            params = result.get_result_params(benchmark) or []
+            try:
+                row = _Row.read(result, benchmark)
+            except SPOILT as error:
+                what = f"{benchmark} at commit {result.commit_hash[:SHORT]}"
+                aside.append(f"{what} cannot be read: {type(error).__name__}: {error}")
+                continue
+            note = noted[commit].get(benchmark, {})
+            fresh = note.get("started_at", ...) == row.started
             unit = units.get(benchmark, "")
-            version = result.benchmark_version.get(benchmark) or ""
-            started = result.started_at.get(benchmark)
-            note = noted.get(benchmark, {})
-            told = note.get("said") if note.get("started_at", ...) == started else None
-            values = _listed(result.get_result_value, benchmark, params)
-            stats = _listed(result.get_result_stats, benchmark, params)
-            for chosen, value, stat in zip(itertools.product(*params), values, stats, strict=True):
-                choice = ", ".join(chosen)
-                name = f"{benchmark}({choice})" if params else benchmark
+            other = note.get("unit", unit) if fresh else unit
+            for choice, (value, stat) in row.values.items():
+                name = f"{benchmark}({choice})" if choice else benchmark
                 if name not in points:
                     points[name], unit_of[name] = [], unit or _usual_unit(name)
                     kinds[name] = _kind(name, unit_of[name])
-                text = None if told is None else told.get(choice, told.get("", ""))
+                said = note.get("said", {})
+                text = said.get(choice, said.get("", "")) if fresh else None
                 number, why = _number(value, kinds[name], text)
-                last_words = _last(text) if text and value is None else ""
+                if other != unit and not why:
+                    number, why = None, f"in {other or 'no unit'}, not in {unit or 'none'} as now"
                 points[name].append(
                     Point(
                         commit=commit,
                         value=number,
-                        low=(stat or {}).get("q_25"),
-                        high=(stat or {}).get("q_75"),
+                        low=_end(stat.get("q_25")),
+                        high=_end(stat.get("q_75")),
                         why=why,
-                        version=str(version),
-                        when=None if started is None else started / 1000,
-                        said=last_words,
+                        version=row.version,
+                        when=None if row.started is None else row.started / 1000,
+                        said=_last(text) if text and why == FAILED else "",
                     )
                 )
     return {
@@ -240,7 +312,7 @@ def _noted(notes: Path, result: Any) -> Mapping[str, Any]:
     path = notes / get_filename(result.params["machine"], result.commit_hash, result.env_name)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return {name: entry for name, entry in content.items() if isinstance(entry, dict)}
+        return {name: entry for name, entry in content.items() if isinstance(entry.get("said"), dict)}
     except (OSError, ValueError, AttributeError):
         return {}
 
@@ -253,11 +325,16 @@ def _number(value: Any, kind: Kind | None, said: str | None) -> tuple[float | No
         kind: of the benchmark.
         said: what the benchmark printed; None where that is not known.
     """
+    if said == NOT_CHOSEN:
+        return None, NOT_RUN
     if value is None:
         return None, FAILED
     if not isinstance(value, (int, float)):
         return None, f"a {type(value).__name__}, not a number"
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # more digits than any measurement has
+        number = math.inf if value > 0 else -math.inf
     if math.isnan(number):
         if kind in (Kind.TIME, Kind.MEMORY) or (said is not None and "asv: skipped" in said):
             return None, SKIPPED
@@ -266,7 +343,15 @@ def _number(value: Any, kind: Kind | None, said: str | None) -> tuple[float | No
         return number, "infinite"
     if number < 0 and kind is not None:
         return None, f"negative ({number:g}), which no {kind} is"
+    if number == 0 and kind in (Kind.TIME, Kind.MEMORY, Kind.RATE):
+        return None, f"0, which no {kind} is"
     return number, ""
+
+
+def _end(quartile: Any) -> float | None:
+    """A quartile as a number; None where it is none, since a value is worth no less without."""
+    good = isinstance(quartile, (int, float)) and abs(quartile) <= sys.float_info.max
+    return float(quartile) if good else None
 
 
 def _last(said: str) -> str:

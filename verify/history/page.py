@@ -9,9 +9,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from verify.history.explained import Explanation, of
-from verify.history.finding import EXACT, FAMILY, in_order
+from verify.history.finding import EXACT, FAMILY, RATE, findable, in_order, longest, unjudged
 from verify.history.series import Change, History, Series
-from verify.text import one_line
+from verify.history.steps import POWER, SHORTEST, fewest
+from verify.text import code, one_line, plain
 
 LONGEST = 12
 """Rows that one commit gets; the largest changes come first."""
@@ -51,20 +52,23 @@ def markdown(
             "",
         ]
         lines += [
-            f"- {_title(history, first, last)}: {len(group)} series, such as `{_cell(group[0][0])}`: "
-            f"{_cell(group[0][1].text.partition('; or ')[0])}"
+            f"- {_title(history, first, last)}: {len(group)} series, such as {code(one_line(group[0][0]))}: "
+            f"{_words(group[0][1].text.partition('; or ')[0])}"
             for (first, last), group in _by_range(unsure)
         ]
         lines.append("")
     idle = [one for one in explanations if one not in used]
     left = [f"- Explained, but nothing was found there: `{one.commit}`" for one in idle]
-    left += [f"- {_cell(text)}" for text in history.aside]
+    left += [f"- {_words(text)}" for text in history.aside]
     if left:
         lines += ["## Left aside", "", *left, ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
 def _measured(history: History, count: int, rate: float) -> Iterator[str]:
+    if not history.measured:
+        yield "Nothing is measured: there are results, and no value in them."
+        return
     series = history.series.values()
     places = sorted({one.place.describe() for one in series})
     noisy = [one for one in series if one.kind is not None and one.kind not in EXACT]
@@ -75,8 +79,29 @@ def _measured(history: History, count: int, rate: float) -> Iterator[str]:
         f"speed or memory, {len(exact)} of errors or counts. {count or 'No'} changes were found."
     )
     yield ""
-    yield from (f"- Measured on: {_cell(place)}" for place in places)
+    yield from (f"- Measured on: {_words(place)}" for place in places)
     yield f"- {_order(noisy)}"
+    if noisy:
+        yield (
+            f"- A change of speed or memory is found once {SHORTEST} commits have it: of the newest {SHORTEST - 1}, "
+            "only `hippo-verify gate` can tell."
+        )
+    if within := findable(history, rate):
+        scale, factor = within
+        yield (
+            f"- The noise of the usual one is {100 * scale:.2g} %: if it alone changed, halfway, and by "
+            f"{100 * (factor - 1):.2g} % or more, that is found with a chance of {100 * POWER:g} % or more."
+        )
+    if noisy and longest(history) < fewest(RATE):
+        yield (
+            f"- **No series of speed or memory is long enough for any change to be told from noise**: the longest has "
+            f"{longest(history)} values, and {fewest(RATE)} are needed."
+        )
+    if mute := unjudged(history):
+        yield (
+            f"- In {len(mute)} series nothing was looked for, such as {code(one_line(mute[0]))}: neither name nor unit "
+            "says which way is worse."
+        )
     yield (
         f"- Of the changes of speed and memory, at most {100 * rate:g} % are expected to be none, or, if nothing "
         f"changed, any at all is named with a chance of at most {100 * rate:g} %, where the commits were measured in "
@@ -112,7 +137,7 @@ def _title(history: History, first: int, last: int) -> str:
 
 def _commit(history: History, index: int) -> str:
     commit = history.commits[index]
-    subject = f" {_cell(commit.subject)}" if commit.subject else ""
+    subject = f" {_words(commit.subject)}" if commit.subject else ""
     return f"`{commit.short}`{subject}"
 
 
@@ -125,13 +150,13 @@ def _table(history: History, group: Sequence[Row]) -> Iterator[str]:
     yield "|---|---|---|"
     for name, change in group[:LONGEST]:
         back = "" if change.recovered is None else f"until {_commit(history, change.recovered)}"
-        yield f"| `{_cell(name)}` | {_cell(change.text)} | {back} |"
+        yield f"| {code(one_line(name))} | {_words(change.text)} | {back} |"
     if len(group) > LONGEST:
         words = Counter(change.text.partition(":")[0] for _, change in group[LONGEST:])
         yield ""
-        yield f"and {', '.join(f'{count} more {_cell(word)}' for word, count in words.most_common())}."
+        yield f"and {', '.join(f'{count} more {_words(word)}' for word, count in words.most_common())}."
 
 
-def _cell(text: str) -> str:
-    """Words of others in a cell of a table: one line, no markup, no end of the cell."""
-    return html.escape(one_line(text), quote=False).replace("|", "\\|").replace("`", "'")
+def _words(text: str) -> str:
+    """Words of others: one line, no markup, no end of a cell."""
+    return plain(one_line(text))

@@ -6,7 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from verify.history.finding import EXACT, RATE, SMALLEST
 from verify.history.series import Change, History
+from verify.history.steps import POWER, findable, noise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +21,7 @@ class Planted:
         what: in words, such as ``10 % slower``.
         worse: whether it is a loss.
         recovers: index of the commit that takes it back; None where none does.
+        lost: whether there is no number from that commit on.
     """
 
     series: str
@@ -26,6 +29,7 @@ class Planted:
     what: str
     worse: bool = True
     recovers: int | None = None
+    lost: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,8 +136,11 @@ def markdown(card: Card, history: History) -> str:
         f"- {len(card.accused)} were accused falsely; {len(card.quiet)} series in which nothing was planted are among "
         "those searched.",
         "",
-        "| planted | in | at | found | as | recovery |",
-        "|---|---|---|---|---|---|",
+        f"A change of speed is found with a chance of {100 * POWER:g} % if it is of the size named under *findable*, "
+        "which follows from the noise of its series and from the numbers of commits up to the next planted changes.",
+        "",
+        "| planted | in | at | found | as | findable | recovery |",
+        "|---|---|---|---|---|---|---|",
     ]
     for one in sorted(card.scores, key=lambda one: (one.planted.commit, one.planted.series)):
         planted = one.planted
@@ -141,12 +148,27 @@ def markdown(card: Card, history: History) -> str:
         size = size or ("" if one.found is None else "no number")
         recovery = "" if planted.recovers is None else f"at {planted.recovers}: {'found' if one.recovery else 'missed'}"
         where = "**missed**" if one.found is None else _range(one.found)
-        lines.append(f"| {planted.what} | `{planted.series}` | {planted.commit} | {where} | {size} | {recovery} |")
+        named = f"| {planted.what} | `{planted.series}` | {planted.commit} |"
+        lines.append(f"{named} {where} | {size} | {_findable(planted, card, history)} | {recovery} |")
     lines += ["", "Accused falsely:" if card.accused else "Nothing was accused falsely."]
     if card.accused:
         lines.append("")
         lines += [f"- `{name}`, {_range(change)}: {change.text}" for name, change in card.accused]
     return "\n".join(lines) + "\n"
+
+
+def _findable(planted: Planted, card: Card, history: History) -> str:
+    """The size from which on a change of speed at that place is found; nothing where no noise hides it."""
+    series = history.series[planted.series]
+    values = [math.log(p.value) for p in series.points if p.finite and p.value]
+    if series.kind in EXACT or len(values) < 2 or planted.lost:
+        return ""
+    others = [one.planted for one in card.scores if one.planted.series == planted.series and not one.planted.lost]
+    ends = {end for one in others for end in (one.commit, one.recovers) if end is not None}
+    before = planted.commit - max((end for end in ends if end < planted.commit), default=0)
+    after = min((end for end in ends if end > planted.commit), default=len(history.commits)) - planted.commit
+    size = findable(noise(values), before, after, RATE, math.log(SMALLEST))
+    return f"{100 * math.expm1(size):.2g} %" if math.isfinite(size) else "nothing"
 
 
 def _range(change: Change) -> str:

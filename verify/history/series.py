@@ -21,6 +21,9 @@ UNCLEAR: Final = "NaN, or skipped"
 """asv stores NaN for both, and for parameters that were not chosen; ``hippo-verify bench`` notes which it was."""
 NOT_RUN: Final = "not run"
 """Others were measured at this commit, this one was not."""
+NOT_CHOSEN: Final = "asv: not chosen"
+"""Noted by ``hippo-verify bench`` of parameters that were never asked for, where others of the benchmark were: asv
+stores NaN or null for them."""
 
 
 class HistoryError(ValueError):
@@ -56,6 +59,11 @@ class Point:
     def finite(self) -> bool:
         """Whether there is a number to compare."""
         return self.value is not None and math.isfinite(self.value)
+
+    @property
+    def trouble(self) -> bool:
+        """Whether there is none though the benchmark was run and did not say that it does not apply."""
+        return not self.finite and self.why not in (NOT_RUN, SKIPPED)
 
 
 @dataclass(frozen=True, kw_only=True)

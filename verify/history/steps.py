@@ -10,6 +10,8 @@ out splits the series, and each part is searched again.
 from __future__ import annotations
 
 import itertools
+import math
+import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -31,6 +33,9 @@ DOUBT: Final = 0.003
 
 DEGREES: Final = 3
 """Degrees of freedom of the Student distribution by which the place of a step is judged: outliers pull little."""
+
+POWER: Final = 0.95
+"""Chance with which a step of the size that `findable` names is found."""
 
 RESOLUTION: Final = 8
 """Random orders over the inverse of the rate: how finely a chance near it is told."""
@@ -94,6 +99,54 @@ def steps(values: Sequence[float], rate: float, smallest: float) -> tuple[Step, 
     for at, right in itertools.pairwise(bounds[1:]):
         placed.append(_placed(x, placed[-1].at if placed else 0, at, right))
     return tuple(placed)
+
+
+def fewest(rate: float) -> int:
+    """How many values a series has at least if any step in it can be told: of fewer, too many orders have one as large.
+
+    Args:
+        rate: as of `steps`.
+    """
+    n = 3 * SHORTEST
+    while 2 * 2 / math.comb(n, n // 2) > rate:  # a half that is above the other, or below it, by either of two looks
+        n += 1
+    return n
+
+
+def noise(values: Sequence[float]) -> float:
+    """Standard deviation of the noise of a series, whatever steps are in it.
+
+    Args:
+        values: the series, as logarithms; two or more.
+    """
+    return _scale(np.asarray(values, dtype=float))
+
+
+def findable(scale: float, before: int, after: int, rate: float, smallest: float) -> float:
+    """How large a step is that is found with a chance of `POWER` or more, if the noise is Gaussian.
+
+    The means of the two levels differ by a number whose standard error is known. Told is what exceeds the quantile of
+    the rate, shared by the two looks, the two directions and all places (Bonferroni); in random orders the step itself
+    adds to the noise, which raises the quantile as it does in Student's test. What is found is told only if the medians
+    differ by the smallest step. As neighbouring places say nearly the same, a little less is found as well.
+
+    Args:
+        scale: standard deviation of the noise.
+        before: values of the level before.
+        after: values of the level after.
+        rate: as of `steps`.
+        smallest: as of `steps`.
+
+    Returns:
+        The size as a logarithm; infinite where a level has too few values.
+    """
+    normal, n = statistics.NormalDist(), before + after
+    error, sure = scale * math.sqrt(1 / before + 1 / after), normal.inv_cdf(POWER)
+    told = normal.inv_cdf(1 - rate / (2 * 2 * max(1, n - 2 * SHORTEST + 1)))
+    if min(before, after) < SHORTEST or told**2 >= n:
+        return math.inf
+    median = math.sqrt(math.pi / 2)  # its standard error over that of the mean
+    return max(error * (told / math.sqrt(1 - told**2 / n) + sure), smallest + error * median * sure)
 
 
 def _split(x: Any, offset: int, rate: float) -> Iterator[int]:
