@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from verify.bench.command import bench
+from verify.claims_command import claims
 from verify.dashboard.command import dashboard
 from verify.gate.command import gate
 from verify.history.command import history
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from verify.campaign import Report
+    from verify.claims.results import Results
     from verify.coverage import Requirement
 
 app = typer.Typer(
@@ -374,12 +376,28 @@ def run(
     _deliver(result, outputs, tell)
 
 
-def _report(store: Path, folder: Path, libraries: Path | None = None, environment: str = "dev") -> None:
+def _report(
+    store: Path | None,
+    folder: Path,
+    libraries: Path | None = None,
+    environment: str = "dev",
+    claims: Path | None = None,
+) -> None:
+    """Write the pages that are asked for; without a store that of the claims alone."""
     try:
         from verify.report import write_report  # noqa: PLC0415
+        from verify.report.claims_page import write_claims  # noqa: PLC0415
+        from verify.report.claims_summary import NAME  # noqa: PLC0415
         from verify.report.libraries import publish  # noqa: PLC0415
 
-        paths = [write_report(store, folder)] if libraries is None else publish(libraries, store, environment)
+        found = None if claims is None else _claims(claims)
+        paths = []
+        if store is not None and libraries is not None:
+            paths += publish(libraries, store, environment)
+        elif store is not None:
+            paths.append(write_report(store, folder, found))
+        if found is not None:
+            paths.append(write_claims(folder / NAME, found))
         for path in paths:
             typer.echo(f"report: {path}")
     except ImportError as error:
@@ -388,8 +406,18 @@ def _report(store: Path, folder: Path, libraries: Path | None = None, environmen
         fail(f"report: {error}")
 
 
+def _claims(path: Path) -> Results:
+    from verify.outputs.claims_file import read_claims  # noqa: PLC0415
+
+    try:
+        return read_claims(path)
+    except ValueError as error:
+        fail(f"--claims: {error}")
+
+
 @app.command()
 def report(
+    context: typer.Context,
     store: Annotated[Path, typer.Argument(help="Folder with verdicts.jsonl, or the file itself.")] = Path(
         ".hippo-verify/run"
     ),
@@ -402,9 +430,23 @@ def report(
         ),
     ] = None,
     environment: Annotated[str, typer.Option(help="With --libraries: name of where the verdicts were made.")] = "dev",
+    claims_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--claims",
+            metavar="FILE",
+            dir_okay=False,
+            help="Results of `hippo-verify claims --json`: their page is made beside, and listed in the report.",
+        ),
+    ] = None,
 ) -> None:
     """Make the HTML report from recorded verdicts alone."""
-    _report(store, output, libraries, environment)
+    if claims_file is not None and libraries is not None:
+        fail("--claims is given beside --libraries, whose page has no place for it; run one after the other")
+    # With no campaign at hand and none named, the page of the claims is all that is asked for.
+    named = str(context.get_parameter_source("store")).endswith("COMMANDLINE")
+    alone = claims_file is not None and not named and not store.exists()
+    _report(None if alone else store, output, libraries, environment, claims_file)
 
 
 @app.command()
@@ -562,6 +604,7 @@ def verify_certificate(
 
 
 app.command()(bench)
+app.command()(claims)
 app.command()(gate)
 app.command()(dashboard)
 app.command()(history)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+
+
+class BusyError(RuntimeError):
+    """Another process holds a lock; the message names it."""
 
 
 def cache_folder() -> Path:
@@ -36,3 +42,32 @@ def write_whole(path: Path, content: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[int]:
+    """Hold a lock; it ends with this process, however that ends.
+
+    Args:
+        path: the file that is locked; it stays.
+
+    Yields:
+        The file: who has it open as well holds the lock even after us.
+
+    Raises:
+        BusyError: another process holds it.
+        OSError: it cannot be written.
+    """
+    import fcntl  # noqa: PLC0415 -- of Unix alone
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise BusyError(f"process {file.read() or '?'} is at work in {path.parent}; wait until it ends") from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield file.fileno()

@@ -31,6 +31,9 @@ def given_options(
         typed = str(context.get_parameter_source(name)).endswith("COMMANDLINE")
         if typed and parameter.param_type_name == "option" and name not in without and (only is None or name in only):
             value = context.params[name]
+            if isinstance(value, bool):  # a flag takes no value: it is given, or its opposite is
+                found.append(parameter.opts[-1] if value else parameter.secondary_opts[-1])
+                continue
             each = value if isinstance(value, list | tuple) else [value]
             found += [f"{parameter.opts[-1]}={item}" for item in each]
     return found

@@ -14,6 +14,7 @@ from typing import Any
 LIBRARIES = (
     *("numpy", "scipy", "mpmath", "python-flint", "hypothesis", "torch", "jax", "s5-pytorch", "hippox", "chex"),
     *("control", "mambapy", "minimamba", "keras-lmu", "keras", "tensorflow", "discretax", "juniper-recurrence-model"),
+    *("scikit-learn", "torchdiffeq", "torchcde", "Hershey-Fonts"),
 )
 
 
@@ -60,6 +61,11 @@ def _cpu() -> str:
     return platform.processor() or platform.machine()
 
 
+def machine() -> dict[str, Any]:
+    """What the last digits and the times of a run depend on beside versions."""
+    return {"platform": platform.machine(), "system": platform.system(), "cpu": _cpu(), "blas": _blas()}
+
+
 def _blas() -> str | None:
     """The library that matrix products of numpy come from; its last digits differ from that of another one."""
     try:
@@ -71,7 +77,7 @@ def _blas() -> str | None:
         return None
 
 
-def _cores() -> int | None:
+def usable_cores() -> int | None:
     """Cores this process may run on: a container may have fewer than the machine."""
     try:
         return len(os.sched_getaffinity(0))
@@ -102,7 +108,7 @@ def collect(seed: int) -> dict[str, Any]:
         "platform": platform.platform(),
         "cpu": _cpu(),
         "cores": os.cpu_count(),
-        "usable_cores": _cores(),
+        "usable_cores": usable_cores(),
         "blas": _blas(),
         "threads": threads,
         "seed": seed,

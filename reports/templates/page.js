@@ -34,6 +34,11 @@
     const pictures = drawings[figure.dataset.drawing];
     const [first, second] = figure.querySelectorAll("select");
     const place = figure.querySelector(".canvas");
+    if (!first) {  // one picture: there is nothing to choose, and the page has its words
+      shown.set(place, pictures[0]);
+      draw(place);
+      continue;
+    }
     const words = figure.querySelector("figcaption .said");
     const show = () => {
       const picture = pictures.find((item) => item.group === first.value && item.choice === second.value);

@@ -1,8 +1,6 @@
 """The dashboard in a headless browser, with the clicks and keys of a person; skipped where there is no Chromium."""
 
-import os
 import re
-import shutil
 
 import dashboard_tools as tools
 import pytest
@@ -11,15 +9,13 @@ pytest.importorskip("asv")
 pytest.importorskip("jinja2")
 pytest.importorskip("playwright", reason="playwright is not installed")
 
-from playwright.sync_api import expect, sync_playwright
+import browser_tools
+from browser_tools import complaints_of_axe
+from playwright.sync_api import expect
 
 from verify.dashboard import build
 
-CHROMIUM = os.environ.get("HIPPO_VERIFY_CHROMIUM") or next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-if CHROMIUM is None:
-    pytest.skip("no Chromium: apt-get install chromium, or name it in HIPPO_VERIFY_CHROMIUM", allow_module_level=True)
+browser = browser_tools.browser
 
 FRONT, STATES = "index.html", "benchmarks/bench_scan.Scan.time_states.html"
 
@@ -33,14 +29,6 @@ def site(tmp_path_factory):
     built = build(results, folder / "site", repository=folder / "repo", store=store)
     assert built.asv.made
     return folder / "site"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as running:
-        chromium = running.chromium.launch(executable_path=CHROMIUM, args=["--force-prefers-reduced-motion"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
@@ -231,21 +219,18 @@ def test_without_javascript_the_tables_say_it_all(browser, site, path):
     ("scheme", "options"), [("light", {}), ("dark", {"runOnly": {"type": "rule", "values": ["color-contrast"]}})]
 )
 def test_axe_finds_nothing(visit, site, scheme, options):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
     page = visit(color_scheme=scheme, bypass_csp=True)  # it injects itself as a script, which our pages allow nobody
     for path in (FRONT, STATES):
         page.goto(f"{site.as_uri()}/{path}")
         drawn(page)
         page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
-        found = axe.Axe().run(page, options={"preload": False, **options}).response["violations"]
-        assert [(f["id"], [node["html"][:120] for node in f["nodes"][:3]]) for f in found] == []
+        assert complaints_of_axe(page, **options) == []
 
 
 def test_axe_bites(browser):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
     page = browser.new_page()
     page.set_content("<body><img src='data:,'><p style='color:#999;background:#fff'>faint</p><input></body>")
-    found = {violation["id"] for violation in axe.Axe().run(page).response["violations"]}
+    found = {rule for rule, _ in complaints_of_axe(page)}
     assert {"image-alt", "color-contrast", "html-has-lang", "label"} <= found
     page.close()
 

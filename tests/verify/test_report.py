@@ -5,10 +5,10 @@ import shlex
 import subprocess
 import sys
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from page_tools import Page
 
 pytest.importorskip("jinja2")
 pytest.importorskip("plotly")
@@ -124,33 +124,6 @@ def store(tmp_path):
         return path.parent
 
     return write
-
-
-class Page(HTMLParser):
-    """Elements, attributes and text of a page, the way a browser splits it."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.elements, self.text, self.data, self._script = [], [], "", None
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag, attributes):
-        self.elements.append((tag, dict(attributes)))
-        self._script = dict(attributes).get("id", "") if tag == "script" else None
-
-    def handle_endtag(self, tag):
-        self._script = None if tag == "script" else self._script
-
-    def handle_data(self, data):
-        if self._script is None:
-            self.text.append(data)
-        elif self._script == "drawings":
-            self.data += data
-
-    @property
-    def words(self):
-        return " ".join(" ".join(self.text).split())
 
 
 @pytest.fixture

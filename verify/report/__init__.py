@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from verify.claims.results import Results
 
 
-def write_report(store: Path, folder: Path) -> Path:
+def write_report(store: Path, folder: Path, claims: Results | None = None) -> Path:
     """Write ``index.html``, one page that needs no network, from the verdicts of a campaign.
 
     Args:
         store: folder with ``verdicts.jsonl``, or the file itself.
         folder: where the page is written; made if it is missing. The page is written whole or not at all.
+        claims: what was found of the papers' claims; the page lists it, and leads to its page in the same folder.
 
     Returns:
         Path of the page.
@@ -23,4 +28,4 @@ def write_report(store: Path, folder: Path) -> Path:
     from verify.report.page import render, write  # noqa: PLC0415 -- heavy libraries are imported when used
     from verify.report.records import read  # noqa: PLC0415
 
-    return write(Path(folder) / "index.html", render(read(Path(store))))
+    return write(Path(folder) / "index.html", render(read(Path(store)), claims))

@@ -11,14 +11,20 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from verify.report import coverage, failures, heat, numbers, pictures, slopes, summary
+from verify.report.claims_summary import overview
 from verify.report.records import LETTERS, SEVERITY, WORDS, Records, counted, short
 from verify.verdict import Status
 
+if TYPE_CHECKING:
+    from verify.claims.results import Results
+
 OPEN = 4
 """Up to this many targets, every coverage matrix is unfolded."""
+BASIC = "dashboard/vendor/plotly-basic.min.js"
+"""Plotly with lines, points and bars alone: a quarter of its size. A path among the templates."""
 
 
 def templates() -> Traversable:
@@ -50,15 +56,22 @@ def _fingerprint(script: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-def document(template: str, drawings: Mapping[str, Sequence[pictures.Picture]], **content: Any) -> str:
+def document(
+    template: str, drawings: Mapping[str, Sequence[pictures.Picture]], *, library: str = "", **content: Any
+) -> str:
     """A template with our style, our script, plotly's, and the drawings they show; all other text is escaped.
 
+    Args:
+        template: its name.
+        drawings: what is drawn.
+        library: plotly.js, a path among the templates; empty: the whole of it, as the package brings it.
+        content: what the template asks for.
+
     Raises:
-        ImportError: jinja2 or plotly is not installed.
+        ImportError: jinja2, or the package plotly where it is needed, is not installed.
     """
     import jinja2  # noqa: PLC0415 -- heavy libraries are imported when used
     from markupsafe import Markup  # noqa: PLC0415
-    from plotly.offline import get_plotlyjs  # noqa: PLC0415
 
     folder = templates()
     environment = jinja2.Environment(
@@ -70,21 +83,31 @@ def document(template: str, drawings: Mapping[str, Sequence[pictures.Picture]], 
     )
     environment.filters |= {"short": short, "counted": counted}
     script = (folder / "page.js").read_text(encoding="utf-8").strip()
-    library = get_plotlyjs().replace("\r\n", "\n").strip()
+    plotly = ((folder / library).read_text(encoding="utf-8") if library else _plotly()).replace("\r\n", "\n").strip()
     data = {name: [vars(picture) for picture in listed] for name, listed in drawings.items()}
     return environment.get_template(template).render(
         **content,
         style=Markup((folder / "style.css").read_text(encoding="utf-8")),  # noqa: S704 -- ours, no text of the store
         script=Markup(script),  # noqa: S704 -- ours
-        library=Markup(library),  # noqa: S704 -- plotly's own
+        library=Markup(plotly),  # noqa: S704 -- plotly's own
         data=Markup(embedded(data)),  # noqa: S704 -- escaped for a script element
-        policy=f"default-src 'none'; script-src {_fingerprint(library)} {_fingerprint(script)}; "
+        policy=f"default-src 'none'; script-src {_fingerprint(plotly)} {_fingerprint(script)}; "
         "style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'",
     )
 
 
-def render(records: Records) -> str:
+def _plotly() -> str:
+    from plotly.offline import get_plotlyjs  # noqa: PLC0415 -- heavy libraries are imported when used
+
+    return str(get_plotlyjs())
+
+
+def render(records: Records, claims: Results | None = None) -> str:
     """The page as HTML.
+
+    Args:
+        records: the verdicts of a campaign.
+        claims: what was found of the papers' claims, on a page beside it.
 
     Raises:
         ImportError: jinja2 or plotly is not installed.
@@ -124,6 +147,7 @@ def render(records: Records) -> str:
         statuses=SEVERITY,
         letters=LETTERS,
         words=WORDS,
+        claims=overview(claims) if claims is not None else None,
     )
 
 
