@@ -4,7 +4,9 @@ import itertools
 import json
 import math
 import re
+import shutil
 from dataclasses import replace
+from datetime import timedelta
 from html.parser import HTMLParser
 from urllib.parse import unquote
 
@@ -86,6 +88,7 @@ def site(tmp_path_factory):
     done = CliRunner().invoke(app, ["dashboard", *map(str, options)])
     assert done.exit_code == 0, done.output
     assert re.search(r"wrote .*index\.html: \d+ files, \d\.\d MB", done.output)
+    assert "3 open regressions\n2 benchmarks without a number now\n" in done.output
     return folder / "site"
 
 
@@ -125,7 +128,7 @@ def test_the_front_page_has_verdicts_error_speed_moves_and_pairs(site):
     column = standing_by[0].index("legs")
     assert re.search(r"worse.*error ÷ bound 0\.1.*time ×\d.*since v1\.0.*ms", numpy[column])
     moved = next(table for table in page.tables if table[0][0] == "kind")
-    assert dict(zip(moved[0], next(row for row in moved if row[0] == "time"), strict=True))["worse"] == "1"
+    assert dict(zip(moved[0], next(row for row in moved if row[0] == "time"), strict=True))["worse"] == "2", "one fails"
     paired = next(table for table in page.tables if table[0][0] == "time of")
     assert len(paired) == 1 + 6
 
@@ -208,7 +211,7 @@ def test_hostile_texts_are_shown_and_never_markup(tmp_path):
     )
     clean = tools.written(tmp_path / "clean", tools.history_of({"bench.time_x('a', 3)": [1.0, 2.0, 2.0]}))
     expected = {tag for page in pages(clean) for tag, _ in page.elements} | {"br", "strong", "details", "summary"}
-    expected |= {"circle", "caption", "em"}
+    expected |= {"circle", "path", "caption", "em"}
     for page in pages(folder):
         assert {tag for tag, _ in page.elements} <= expected
         assert len(page.all("script")) == 4
@@ -361,11 +364,12 @@ def test_a_missing_number_is_never_a_blank():
     assert one([1, 1, math.nan], tags=tags).release.word == "worse"
     assert one([1, 1, math.nan], tags=tags).state == "no number"
     assert one([1, 1, None], tags=tags).state == "failed"
-    assert one([1, 1, None], tags=tags).release.word == "not measured"
+    assert one([1, 1, None], tags=tags).release.word == "worse", "as the history calls it"
     others = tools.history_of({"b.time_x": [1.0, 1.0, "not run"], "b.time_y": [1.0, 1.0, 1.0]}, tags=tags)
     gone = standing(others, {}, {})
     assert [row.state for row in gone.rows] == ["not run", "measured"]
     assert gone.silent == [gone.rows[0]]
+    assert gone.rows[0].release.word == "not measured"
     assert one([math.nan, math.nan, math.nan], tags=tags).state == "skipped"
     assert one([1, 1, 2], tags=tags, version={2: "2"}).release.word == "not comparable"
     assert one([None, 1, 1], tags=tags).release.word == "not measured"
@@ -395,6 +399,28 @@ def test_the_week_is_counted_from_the_newest_commit_and_not_from_today():
     young = standing(tools.history_of({"b.time_x": [1.0] * 3}), {}, {})
     assert young.week.commit is None
     assert young.rows[0].week.word == "not measured"
+
+
+def test_a_wrong_clock_makes_no_base_of_yesterdays_commit():
+    """What came within the week would else be compared with itself."""
+    history = tools.history_of({"b.time_x": [1.0] * 12})
+    for day, when in ((10, tools.START - timedelta(days=9999)), (6, tools.START)):
+        wrong = [replace(c, when=when) if i == day else c for i, c in enumerate(history.commits)]
+        assert standing(replace(history, commits=tuple(wrong)), {}, {}).week.commit == 4
+
+
+def test_what_the_page_cannot_know_is_said_at_the_top(tmp_path):
+    history = tools.history_of({"b.time_x": [1.0] * 20, "b.track_x": [1.0] * 20})
+    said = Page(tools.written(tmp_path / "whole", history) / "index.html").text
+    assert "of the newest 2, only hippo-verify gate can tell." in said
+    assert not re.search("Not all|not judged|from noise yet", said)
+    mute = {**history.series, "b.track_x": replace(history.series["b.track_x"], kind=None)}
+    partial = replace(history, series=mute, aside=("lab/x.json cannot be read", "commit y is not on the line"))
+    said = Page(tools.written(tmp_path / "partial", partial) / "index.html").text
+    assert "Not all that is stored is shown (2 left out): results that cannot be read, or commits" in said
+    assert "1 benchmark is not judged, such as b.track_x: neither name nor unit says which way is worse." in said
+    few = Page(tools.written(tmp_path / "few", tools.history_of({"b.time_x": [1.0] * 11})) / "index.html").text
+    assert "No change of speed or memory can be told from noise yet: the longest history has 11 values" in few
 
 
 def test_equal_builds_give_a_page_without_an_alarm(tmp_path):
@@ -428,6 +454,9 @@ def test_where_several_commits_may_have_brought_it_all_are_named(tmp_path):
     assert all(word in row[3] for word in ("one", "two", "three"))
     links = [a["href"] for a in page.all("a") if a.get("href", "").startswith("https://example.org/commit/")]
     assert f"https://example.org/commit/{history.commits[2].hash}" in links
+    figure = json.loads(Page(site / "benchmarks" / "b.time_x.html").data)["history"][0]["figure"]
+    [ring] = [trace for trace in figure["data"] if trace["name"] == "worse"]
+    assert "with one of 3 commits up to 00000000" in ring["customdata"][0]
 
 
 def test_the_page_says_when_it_is_not_about_head(tmp_path):
@@ -443,12 +472,29 @@ def test_the_page_says_when_it_is_not_about_head(tmp_path):
     assert "The verdicts are of a working tree with uncommitted changes." in said
 
 
+def test_marks_of_changes_differ_in_shape(tmp_path):
+    """Colour alone tells nobody who sees none."""
+    history = tools.history_of({f"b.time_{name}": [1.0, 1.0, 2.0] for name in ("x", "y", "z")})
+    step = tools.change(2, 1.0, 2.0)
+    found = {"b.time_x": [step], "b.time_y": [replace(step, worse=False)], "b.time_z": [replace(step, sure=False)]}
+    page = Page(tools.written(tmp_path / "site", history, found) / "index.html")
+    drawn = {a["class"]: re.sub(r"^M[\d.]+ [\d.]+", "", a["d"]) for a in page.all("path")}
+    assert set(drawn) == {"worse", "better", "unsure"}
+    assert len(set(drawn.values())) == 3
+
+
+def test_what_was_never_a_number_says_what_is_known_of_it(tmp_path):
+    """asv alone does not tell a skip from NaN: then nobody may call it skipped."""
+    page = Page(tools.written(tmp_path / "site", tools.history_of({"b.time_x": [math.nan] * 3})) / "index.html")
+    assert "NaN, or skipped" in next(row for table in page.tables for row in table[1:] if table[0][2:3] == ["now"])[2]
+
+
 def test_a_sparkline_has_a_gap_a_ring_and_a_cross():
     row = one([1.0, 1.0, None, 2.0, 2.0, math.nan, 2.0], [tools.change(3, 1.0, 2.0)])
     drawn = sparkline(row, 7)
     assert len(drawn.lines) == 3
     assert [mark[2] for mark in drawn.marks] == ["worse"]
-    assert len(drawn.holes) == 1
+    assert len(drawn.holes) == 2, "a failure and NaN"
     assert drawn.label == "from 1.00 s to 2.00 s in 5 points, 1 time worse"
     assert sparkline(one([1.0, 1.0, 1.0], version={1: "2", 2: "2"}), 3).lines[0].count(" ") == 1
     noise = sparkline(one([1.0, 1.02, 1.0]), 3)
@@ -549,6 +595,17 @@ def test_a_second_site_replaces_the_first_and_leaves_what_is_not_its_own(small, 
     assert (out / "index.html").read_bytes() != before
 
 
+def test_the_terminal_says_what_the_page_says_first(small, tmp_path):
+    """Nobody who reads "0 open regressions" there may think that HEAD was measured."""
+    newest = max(small.glob("lab/*-*.json"), key=lambda path: json.loads(path.read_text())["date"])
+    newest.write_text("{")
+    said = invoke("--results", small, "--out", tmp_path / "site", "--no-asv").output
+    assert "0 open regressions\n" in said
+    assert re.search("HEAD is [0-9a-f]{8}, 1 commit later, and nothing is measured there", said)
+    assert "Not all that is stored is shown (1 left out)" in said
+    assert "No change of speed or memory can be told from noise yet: the longest history has 5 values" in said
+
+
 def test_the_same_results_give_the_same_bytes(small, tmp_path):
     for name in ("a", "b"):
         assert invoke("--results", small, "--out", tmp_path / name, "--no-asv").exit_code == 0
@@ -587,6 +644,20 @@ def test_wrong_options_are_said_and_end_with_2(small, tmp_path, options, said):
     assert done.exit_code == 2
     assert re.search(said, done.output.replace("\n", " "))
     assert not (tmp_path / "site").exists()
+
+
+def test_results_in_a_checkout_of_their_own_are_not_taken_for_what_was_measured(small, tmp_path):
+    """As where they are kept on a branch, or in a repository, of their own."""
+    tools.repository(tmp_path / "kept", commits=2, subjects={0: "results"})
+    shutil.copytree(small, tmp_path / "kept", dirs_exist_ok=True)
+    done = invoke("--results", tmp_path / "kept", "--out", tmp_path / "site", "--no-asv")
+    assert done.exit_code == 2
+    said = " ".join(done.output.split())
+    assert re.search(r"none of the 6 measured commits is in the repository \S+kept; expected: commits of its", said)
+    assert "name the repository that was measured: --repository" in said
+    assert not (tmp_path / "site").exists()
+    named = ["--repository", tmp_path / "repo"]
+    assert invoke("--results", tmp_path / "kept", "--out", tmp_path / "site", "--no-asv", *named).exit_code == 0
 
 
 def test_without_a_repository_the_page_says_what_is_missing(small, tmp_path):

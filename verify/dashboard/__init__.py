@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,8 @@ class Built:
         files: how many files it has.
         size: bytes of all of them.
         open: how many regressions are open.
+        silent: how many benchmarks have no number now.
+        warnings: what the site cannot know of HEAD, a line each.
         asv: what became of asv's own pages.
     """
 
@@ -37,6 +40,8 @@ class Built:
     files: int
     size: int
     open: int
+    silent: int
+    warnings: Sequence[str]
     asv: AsvPages
 
 
@@ -48,6 +53,7 @@ def build(
     store: Path | None = None,
     machine: str | None = None,
     asv: bool = True,
+    claims: Path | None = None,
 ) -> Built:
     """Build the site.
 
@@ -58,13 +64,14 @@ def build(
         store: folder of a campaign, for the verdicts.
         machine: only what was measured on this one, by asv's name of it.
         asv: whether asv's own pages are made too.
+        claims: a results file of ``hippo-verify claims``.
 
     Raises:
         DashboardError: the folder holds a front page that is not ours.
         HistoryError, RevisionError: there is no history to be read.
         ImportError: jinja2 or asv is not installed.
         OSError: something cannot be read or written.
-        ValueError: the store holds no verdicts.
+        ValueError: the store holds no verdicts, or the results file of the claims is none.
     """
     from verify.dashboard import site  # noqa: PLC0415 -- an extra
     from verify.dashboard.asv_pages import AsvPages, publish, settings  # noqa: PLC0415
@@ -72,11 +79,13 @@ def build(
     from verify.dashboard.standing import standing  # noqa: PLC0415
     from verify.history.finding import changes_of_all  # noqa: PLC0415
     from verify.history.loading import load  # noqa: PLC0415
+    from verify.outputs.claims_file import read_claims  # noqa: PLC0415
     from verify.report.records import read  # noqa: PLC0415
 
     former = _former(folder)
     history = load(results, repository, machine=machine)
     records = read(store) if store is not None else None
+    found = read_claims(claims) if claims is not None else None
     config = settings(repository) if repository is not None else {}
     with tempfile.TemporaryDirectory() as scratch:
         made = Path(scratch) / "site"
@@ -96,11 +105,13 @@ def build(
             records=records,
             asv=pages,
             facts=_facts(history, machine),
+            claims=found,
         )
         site.write(content, made)
         files = _install(made, folder, former)
     size = sum((folder / name).stat().st_size for name in files)
-    return Built(folder / "index.html", len(files), size, len(state.open), pages)
+    warnings = site.warnings(content)
+    return Built(folder / "index.html", len(files), size, len(state.open), len(state.silent), warnings, pages)
 
 
 def _commit_url(config: dict[str, Any]) -> str:

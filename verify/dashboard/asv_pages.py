@@ -183,7 +183,8 @@ def _clean(document: Mapping[str, Any], found: Counter[str]) -> dict[str, Any]:
 
 
 def _is_finite(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and abs(value) <= sys.float_info.max  # False for NaN; and an int may be larger
 
 
 def _value(value: Any, where: str, found: Counter[str]) -> Any:

@@ -72,12 +72,12 @@ def _history(group: str, rows: Sequence[Row], commits: Sequence[Commit], on_line
         values += [v for v in traces[-1]["y"] if v is not None]
         marks += [mark for change in row.changes if (mark := _mark(row, change, commits)) is not None]
     traces += _rings(marks)
-    missing = sum(1 for row in rows for p in row.series.points if p.value is not None and not p.finite)
+    missing = sum(point.trouble for row in rows for point in row.series.points)
     words = [f"{len(rows)} line{'s' if len(rows) > 1 else ''} over {len(commits)} commits."]
     if marks:
         words.append("A ring, diamond or square with an arrow marks a change that was found.")
     if missing:
-        words.append(f"{missing} point{'s are' if missing > 1 else ' is'} no finite number: gaps here, rows below.")
+        words.append(f"{missing} point{'s are' if missing > 1 else ' is'} no finite number: gaps here, words below.")
     y = _axis(values, unit, "time" if rows[0].kind == "time" else unit)
     figure = {"data": traces, "layout": _layout(commits, y, 12), "narrow": _layout(commits, y, 4)}
     return Picture(group, "history", " ".join(words), figure)
@@ -145,7 +145,11 @@ def _mark(row: Row, change: Change, commits: Sequence[Commit]) -> tuple[int, flo
     if height is None:
         return None
     word = ("worse" if change.worse else "better") if change.sure else "unsure"
-    said = f"<b>{word} {factor(change.ratio)}</b> with {commits[change.last].short}<br>{wrapped(change.text)}"
+    several = change.last - change.first
+    culprit = (
+        f"one of {several + 1} commits up to {commits[change.last].short}" if several else commits[change.last].short
+    )
+    said = f"<b>{word} {factor(change.ratio)}</b> with {culprit}<br>{wrapped(change.text)}"
     arrow = "✕" if not math.isfinite(change.after) else "▲" if change.after > change.before else "▼"
     return change.last, height, word, arrow, said
 

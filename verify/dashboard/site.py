@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -14,14 +13,18 @@ from verify.dashboard import graphs, tables
 from verify.dashboard.asv_pages import POLICY, AsvPages
 from verify.dashboard.display import amount, factor
 from verify.dashboard.names import page_names
-from verify.dashboard.sparkline import sparkline
+from verify.dashboard.sparkline import SHAPES, sparkline
 from verify.dashboard.standing import MOVES, Found, Row, Standing
-from verify.report import summary
+from verify.history.finding import RATE, longest, unjudged
+from verify.history.steps import SHORTEST, fewest
+from verify.report import claims_summary, summary
+from verify.report.claims_page import write_claims
 from verify.report.page import embedded, templates
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
+    from verify.claims.results import Results
     from verify.history.series import History, Point
     from verify.report.records import Records
 
@@ -43,6 +46,7 @@ class Content:
         records: the verdicts of a campaign, None where none were given.
         asv: what became of asv's own pages.
         facts: names and values of where the numbers come from.
+        claims: what was found of the papers' claims, None where it was not given.
     """
 
     project: str
@@ -52,6 +56,7 @@ class Content:
     records: Records | None
     asv: AsvPages
     facts: Sequence[tuple[str, str]]
+    claims: Results | None = None
 
 
 def write(content: Content, folder: Path) -> None:
@@ -72,6 +77,7 @@ def write(content: Content, folder: Path) -> None:
         "commits": content.history.commits,
         "pages": pages,
         "policy": POLICY,
+        "shapes": SHAPES,
     }
     _assets(folder / "assets")
     (folder / "benchmarks").mkdir(exist_ok=True)
@@ -79,6 +85,8 @@ def write(content: Content, folder: Path) -> None:
     for function, rows in groups.items():
         text = page.render(**shared, **_benchmark(function, rows, content))
         (folder / "benchmarks" / f"{pages[function]}.html").write_text(text, encoding="utf-8", errors="replace")
+    if content.claims is not None:
+        write_claims(folder / claims_summary.NAME, content.claims)
     text = environment.get_template("dashboard/index.html").render(**shared, **_front(content, groups))
     (folder / "index.html").write_text(text, encoding="utf-8", errors="replace")
 
@@ -145,7 +153,7 @@ def _front(content: Content, groups: Mapping[str, Sequence[Row]]) -> dict[str, A
     return {
         "standing": state,
         "newest": state.commits[state.head] if state.head is not None else None,
-        "warnings": _warnings(content),
+        "warnings": warnings(content),
         "records": records,
         "word": summary.overall(verdicts),
         "words": summary.status_words(summary.counts(verdicts)),
@@ -169,7 +177,9 @@ def _front(content: Content, groups: Mapping[str, Sequence[Row]]) -> dict[str, A
         "asv": content.asv,
         "aside": content.history.aside,
         "most": MOST,
+        "shortest": SHORTEST,
         "facts": content.facts,
+        "claims": claims_summary.overview(content.claims) if content.claims is not None else None,
     }
 
 
@@ -188,7 +198,7 @@ def _verdict_commit(records: Records | None) -> str:
     return commit if isinstance(commit, str) else ""
 
 
-def _warnings(content: Content) -> list[str]:
+def warnings(content: Content) -> list[str]:
     """What a reader must know before trusting the page to be about HEAD."""
     found = []
     commits, head = content.history.commits, content.standing.head
@@ -201,6 +211,22 @@ def _warnings(content: Content) -> list[str]:
         found.append(
             f"HEAD is {last.short}, {later} commit{'s' if later > 1 else ''} later, and nothing is measured there: "
             "what this page says of the newest measured commit need not hold for it."
+        )
+    if aside := len(content.history.aside):
+        found.append(
+            f"Not all that is stored is shown ({aside} left out): results that cannot be read, or commits that are not "
+            "on the line of HEAD; the notes at the end say which."
+        )
+    if mute := unjudged(content.history):
+        found.append(
+            f"{len(mute)} {'benchmark is' if len(mute) == 1 else 'benchmarks are'} not judged, such as {mute[0]}: "
+            "neither name nor unit says which way is worse."
+        )
+    noisy = longest(content.history)
+    if 0 < noisy < fewest(RATE):
+        found.append(
+            f"No change of speed or memory can be told from noise yet: the longest history has {noisy} values, and "
+            f"{fewest(RATE)} are needed."
         )
     judged = _verdict_commit(content.records)
     if head is not None and judged and judged != commits[head].hash:
@@ -244,5 +270,5 @@ def _value(point: Point | None, unit: str) -> tuple[str, bool]:
     if point is None:
         return "", False
     if point.value is None:
-        return point.why, point.why not in ("skipped", "not run")
-    return amount(point.value, unit), not math.isfinite(point.value)
+        return point.why, point.trouble
+    return amount(point.value, unit), point.trouble

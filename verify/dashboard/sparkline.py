@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT, EDGE = 132, 30, 4
 SPAN = math.log(1.25)
 """Heights stand for at least this range of the logarithm, so that noise does not look like a mountain."""
+SHAPES = {
+    "worse": "m-3.5 0a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0-7 0",
+    "better": "m-4.2 0l4.2-4.2l4.2 4.2l-4.2 4.2z",
+    "unsure": "m-3.2-3.2h6.4v6.4h-6.4z",
+}
+"""Marks of changes as SVG draws them around their place: a ring, a diamond, a square, as in the large figures."""
 
 
 @dataclass(frozen=True)
@@ -43,25 +49,24 @@ def sparkline(row: Row, commits: int) -> Sparkline:
         row: the benchmark.
         commits: how many commits the history has, which is the width.
     """
-    shown = [(p.commit, p.value, p.version) for p in row.series.points]
-    finite = [value for _, value, _ in shown if value is not None and math.isfinite(value)]
+    finite = [p.value for p in row.series.points if p.value is not None and p.finite]
     height = _heights(finite)
     lines: list[list[tuple[int, int]]] = [[]]
     places: dict[int, tuple[int, int]] = {}
     holes = []
     version = None
-    for commit, value, written in shown:
-        x = round(EDGE + (WIDTH - 2 * EDGE) * commit / max(commits - 1, 1))
-        if value is None or not math.isfinite(value):
-            if value is not None:
+    for point in row.series.points:
+        x = round(EDGE + (WIDTH - 2 * EDGE) * point.commit / max(commits - 1, 1))
+        if point.value is None or not point.finite:
+            if point.trouble:
                 holes.append(x)
             lines.append([])
             continue
-        if version not in (None, written):
+        if version not in (None, point.version):
             lines.append([])  # another benchmark from here on
-        version = written
-        places[commit] = (x, round(height(value)))
-        lines[-1].append(places[commit])
+        version = point.version
+        places[point.commit] = (x, round(height(point.value)))
+        lines[-1].append(places[point.commit])
     marks = [
         (*places[change.last], "unsure" if not change.sure else "worse" if change.worse else "better")
         for change in row.changes

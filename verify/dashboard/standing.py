@@ -6,6 +6,7 @@ far as its history can tell, however large it looks.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -209,7 +210,8 @@ def _bases(commits: Sequence[Commit], measured: Sequence[int]) -> tuple[Base, Ba
         release = _base(tag, earlier, commits, f"{tag}, commit {commits[released[-1]].short}")
     else:
         release = Base("the last release", None, "no earlier commit has a tag that is a version, such as v1.0")
-    old = [i for i in measured if commits[i].when <= commits[head].when - WEEK]
+    # Up to the first that is younger: a wrong clock of one commit must not make a base of yesterday's.
+    old = list(itertools.takewhile(lambda i: commits[i].when <= commits[head].when - WEEK, measured))
     return release, _base("the week before", old, commits, "a week before the newest measured commit")
 
 
@@ -246,6 +248,8 @@ def _state(series: Series, last: Point | None, head: int | None) -> tuple[str, s
 
 
 def _move(series: Series, changes: Sequence[Change], base: Base, head: int | None) -> Move:
+    from verify.history.series import NOT_RUN  # noqa: PLC0415
+
     if base.commit is None or head is None:
         return Move("not measured", None, base.why)
     at = {point.commit: point for point in series.points}
@@ -255,9 +259,9 @@ def _move(series: Series, changes: Sequence[Change], base: Base, head: int | Non
         return Move("not measured", None, f"no number at or before {base.title}")
     if now is not None and now.version and now.version != then.version:
         return Move("not comparable", None, "the benchmark itself was changed in between")
-    if now is None or now.value is None:
-        return Move("not measured", None, f"no number now: {now.why if now is not None else 'not run'}")
-    if not now.finite:
+    if now is None or now.why == NOT_RUN:
+        return Move("not measured", None, f"no number now: {NOT_RUN}")
+    if now.value is None or not now.finite:
         return Move("worse", None, f"a number then, none now: {now.why}")
     ratio = now.value / then.value if then.value else None
     inside = [change for change in changes if base.commit < change.last <= head]

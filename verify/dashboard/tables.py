@@ -137,7 +137,7 @@ def pivot(rows: Sequence[Row]) -> Matrix:
 
 def _now(row: Row) -> Cell:
     if row.value is None:
-        return Cell("" if row.state == "skipped" else row.state, ["skipped"] if row.state == "skipped" else [], row.why)
+        return Cell("", [row.why]) if row.state == "skipped" else Cell(row.state, more=row.why)
     alarming = row.release.word in ("worse", "unsure")
     said = [amount(row.value, row.series.unit)]
     return Cell(row.release.word, said, row.release.why) if alarming else Cell("", said)
