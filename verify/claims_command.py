@@ -126,6 +126,19 @@ def _wrong(
         return f"--trajectories: there is no file {trajectories}; accepted: a .ts or .arff file of the UEA archive"
     if store.exists() and not store.is_dir():
         return f"--store: {store} is a file; accepted: a folder"
+    return _unreadable(data, trajectories)
+
+
+def _unreadable(data: Path | None, trajectories: Path | None) -> str:
+    """What is wrong with the data that were given, as a sentence, or empty."""
+    from verify.claims.data import idx, uea  # noqa: PLC0415
+
+    for option, path, read in (("--data", data, idx.read_folder), ("--trajectories", trajectories, uea.read_pair)):
+        try:
+            if path is not None:
+                read(path)
+        except (OSError, ValueError) as error:
+            return f"{option}: {error}"
     return ""
 
 

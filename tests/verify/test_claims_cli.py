@@ -107,6 +107,8 @@ def test_a_budget_that_is_over_says_so(claims):
         (["--budget", "nan"], "--budget is nan"),
         (["--data", "nowhere"], "--data: there is no folder nowhere; accepted: one with IDX files"),
         (["--trajectories", "nowhere.ts"], "--trajectories: there is no file nowhere.ts; accepted: a .ts or .arff"),
+        (["--data", "."], "--data: . has no train-images-idx3-ubyte and no train-images-idx3-ubyte.gz"),
+        (["--trajectories", "file"], "--trajectories: file is no name of a UEA file"),
         (["--device", "magic"], "--device is 'magic', which torch cannot use: "),
         (["--json", "-", "--markdown", "-"], "--json and --markdown are both '-'"),
         (["--store", "file/store"], "cannot read or write file/store: Not a directory"),

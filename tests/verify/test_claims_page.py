@@ -16,6 +16,7 @@ import dashboard_tools
 import page_tools
 from typer.testing import CliRunner
 
+from verify.claims import words
 from verify.claims.base import Curve, Figure, Number, Outcome, Standing, Statement, Table, Unit
 from verify.claims.engine import Ending, Found, Record
 from verify.claims.results import Results
@@ -203,7 +204,7 @@ def test_where_the_paper_has_its_numbers_from_several_places_each_says_from_wher
     ],
 )
 def test_digits_are_those_that_the_interval_leaves(number, said):
-    assert claims_tables.digits(*number) == said
+    assert words.digits(*number) == said
 
 
 def test_figures_have_their_words_and_their_numbers_as_a_table():

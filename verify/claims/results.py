@@ -5,11 +5,9 @@ Its schema is ``hippo-verify-claims-1.schema.json`` of `verify.outputs`. Reports
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
 from verify.claims.base import Curve, Figure, Number, Outcome, Standing, Statement, Table, Unit
@@ -105,22 +103,6 @@ class Results:
             raise ValueError(f"it is not shaped as {SCHEMA}: {error}") from None
 
 
-def read(path: Path) -> Results:
-    """A results file.
-
-    Raises:
-        ValueError: unreadable, or of another format; the message names the file.
-    """
-    try:
-        return Results.from_json(json.loads(path.read_bytes()))
-    except OSError as error:
-        raise ValueError(f"cannot read {path}: {error.strerror or error}") from None
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
-        raise ValueError(f"{path} is no JSON") from None
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
-
-
 def _claim(found: Found) -> dict[str, Any]:
     outcome = found.outcome
     return {
@@ -148,21 +130,14 @@ def _unit(record: Record) -> dict[str, Any]:
 
 def _found(record: Mapping[str, Any]) -> Found:
     tables = [
-        Table(**{
-            **one, "columns": tuple(one["columns"]),
-            "rows": tuple(
-                (row["name"], tuple(number and Number(**number) for number in row["numbers"])) for row in one["rows"]
-            ),
-        }) for one in record["tables"]
+        _made(Table, one, columns=tuple(one["columns"]), rows=tuple(
+            (row["name"], tuple(number and _made(Number, number) for number in row["numbers"])) for row in one["rows"]
+        )) for one in record["tables"]
     ]  # fmt: skip
-    figures = [Figure(**{**one, "curves": tuple(map(_curve, one["curves"]))}) for one in record["figures"]]
-    statements = [Statement(**{**one, "standing": Standing(one["standing"])}) for one in record["statements"]]
-    unit = ("key", "cost", "settings")
+    figures = [_made(Figure, one, curves=tuple(map(_curve, one["curves"]))) for one in record["figures"]]
+    statements = [_made(Statement, one, standing=Standing(one["standing"])) for one in record["statements"]]
     records = [
-        Record(
-            unit=Unit(**{name: one[name] for name in unit}), ending=Ending(one["ending"]),
-            **{name: value for name, value in one.items() if name not in (*unit, "ending")},
-        ) for one in record["units"]
+        _made(Record, one, unit=_made(Unit, one), ending=Ending(one["ending"])) for one in record["units"]
     ]  # fmt: skip
     outcome = Outcome(
         statements=tuple(statements), tables=tuple(tables), figures=tuple(figures), notes=tuple(record["notes"])
@@ -171,6 +146,12 @@ def _found(record: Mapping[str, Any]) -> Found:
         key=record["key"], title=record["title"], source=record["source"], problem=record["problem"], outcome=outcome,
         records=tuple(records),
     )  # fmt: skip
+
+
+def _made(kind: Callable[..., Any], record: Mapping[str, Any], **parts: Any) -> Any:
+    """A dataclass from its fields in a record; what a later version may have added there is passed over."""
+    known = {one.name for one in fields(kind)}  # type: ignore[arg-type]
+    return kind(**{name: value for name, value in record.items() if name in known} | parts)
 
 
 def _curve(record: Mapping[str, Any]) -> Curve:

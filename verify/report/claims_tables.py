@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import floor, log10
 
 from verify.claims.base import Curve, Figure, Number, Table
-from verify.claims.words import DASH, figure
-
-MOST = 6
-"""Digits, however narrow the interval is."""
+from verify.claims.words import digits, figure
 
 
 @dataclass(frozen=True)
@@ -70,22 +66,6 @@ def shown(table: Table) -> Shown:
     columns = zip(*(listed for _, listed in rows), strict=True) if rows else [()] * len(table.columns)
     beside = tuple(any(one is not None and one.paper for one in column) for column in columns)
     return Shown(table, beside, rows, sources[0] if len(sources) == 1 else "", tuple(remarks))
-
-
-def digits(value: float | None, low: float | None, high: float | None) -> tuple[str, str]:
-    """A number and its interval, to two digits of the interval's half width: what lies beyond is noise."""
-    if value is None:
-        return DASH, ""
-    if low is None or high is None:
-        return figure(value), ""
-    half, size = float(f"{high / 2 - low / 2:.1e}"), max(abs(value), abs(low), abs(high))
-    if not 0 < half <= size:  # no width to go by
-        return figure(value), f"[{figure(low)}, {figure(high)}]"
-    count = min(max(floor(log10(size)) - floor(log10(half)) + 2, 2), MOST)
-    decimals = max(count - 1 - floor(log10(size)), 0)
-    fixed = 1e-3 <= size < 1e9
-    texts = [f"{round(x, decimals) + 0.0:,.{decimals}f}" if fixed else f"{x:.{count - 1}e}" for x in (value, low, high)]
-    return texts[0], f"[{texts[1]}, {texts[2]}]"
 
 
 @dataclass(frozen=True)
