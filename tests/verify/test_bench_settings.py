@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from verify import cli
 from verify.bench import following, settings
 from verify.bench.settings import SettingsError
+from verify.folders import BusyError, alone
 
 pytest.importorskip("asv", reason="asv is in the bench extra")
 plugin = pytest.importorskip("verify.bench.plugin")
@@ -268,7 +269,7 @@ def test_two_runs_at_once_are_refused(project):
         fcntl.flock(held, fcntl.LOCK_EX)
         answer = bench()
     assert answer.exit_code == 2
-    assert "what process 4711 began is still measuring in" in answer.output
+    assert "process 4711 is at work in" in answer.output
 
 
 def test_benchmarks_that_cannot_be_listed_are_an_error(project):
@@ -299,20 +300,18 @@ def test_the_line_that_says_what_went_wrong(tmp_path, said, found):
 
 def test_an_asv_that_was_left_alone_holds_the_lock(tmp_path):
     """Whoever is killed cannot end what it started, and that still measures."""
-    from verify.bench import running
-
-    with running._alone(tmp_path / "lock") as lock:
+    with alone(tmp_path / "lock") as lock:
         orphan = subprocess.Popen(["sleep", "60"], pass_fds=(lock,))
     try:
         with (
-            pytest.raises(SettingsError, match=f"process {os.getpid()} began is still"),
-            running._alone(tmp_path / "lock"),
+            pytest.raises(BusyError, match=f"process {os.getpid()} is at work in"),
+            alone(tmp_path / "lock"),
         ):
             pass
     finally:
         orphan.kill()
         orphan.wait()
-    with running._alone(tmp_path / "lock"):
+    with alone(tmp_path / "lock"):
         pass
 
 

@@ -437,7 +437,7 @@ def test_a_store_is_held_by_one_run(here, simulated, tmp_path):
         fcntl.flock(file, fcntl.LOCK_EX)
         result = cli("--base", "HEAD", "--store", tmp_path)
     assert result.exit_code == 2
-    assert "another run uses" in result.stderr
+    assert f"is at work in {tmp_path}; wait until it ends, or name another folder with --store" in result.stderr
 
 
 def test_a_branch_is_no_file_of_its_name(here, simulated, tmp_path):

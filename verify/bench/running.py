@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import os
 import re
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -20,7 +17,7 @@ from verify import revisions
 from verify.bench import outcome, settings
 from verify.bench.following import follow, trouble
 from verify.bench.outcome import Benchmark, End, Outcome, Tally
-from verify.folders import write_whole
+from verify.folders import BusyError, alone, write_whole
 from verify.revisions import Commit
 
 
@@ -96,30 +93,12 @@ def run(suite: settings.Suite, plan: Plan, watcher: Watcher) -> Report:
     if not plan.commits:
         return Report(outcomes=(), outdated={})
     suite.work.mkdir(parents=True, exist_ok=True)
-    with _alone(suite.work / "lock") as lock:
-        return _Run(suite, plan, watcher, lock).report()
-
-
-@contextlib.contextmanager
-def _alone(path: Path) -> Iterator[int]:
-    """Hold a lock: two runs in one environment would measure each other's commits.
-
-    Yields:
-        The file that is locked. An asv that has it open holds the lock even if we were killed.
-    """
-    with path.open("a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.seek(0)
-            raise settings.SettingsError(
-                f"what process {file.read() or '?'} began is still measuring in {path.parent.parent}; "
-                "wait until it ends"
-            ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield file.fileno()
+    try:
+        # Two runs in one environment would measure each other's commits. An asv that we began holds the lock, too.
+        with alone(suite.work / "lock") as lock:
+            return _Run(suite, plan, watcher, lock).report()
+    except BusyError as error:
+        raise settings.SettingsError(str(error)) from None
 
 
 class _Run:

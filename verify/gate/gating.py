@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from verify import provenance, revisions
+from verify.folders import BusyError, alone
 from verify.gate import sides
 from verify.gate.accepted import Accepted
 from verify.gate.calibrated import read_calibration
@@ -237,7 +238,10 @@ def _under_way(wanted: Wanted, plan: Plan, progress: Progress) -> Iterator[tuple
             "machine": machine(),
             "versions": provenance.versions(),
         }
-        stack.enter_context(_alone(wanted.store))
+        try:
+            stack.enter_context(alone(wanted.store / "lock"))
+        except BusyError as error:
+            raise ValueError(f"{error}, or name another folder with --store") from None
         journal = RoundsJournal(wanted.store / "journal.jsonl", about, secrets.token_hex(8))
         (wanted.store / ".gitignore").write_text("*\n", encoding="utf-8")  # or it would be a change to measure
         log = wanted.store / "log.txt"
@@ -247,20 +251,6 @@ def _under_way(wanted: Wanted, plan: Plan, progress: Progress) -> Iterator[tuple
         )  # fmt: skip
         rounds.prepare()
         yield rounds, journal
-
-
-@contextlib.contextmanager
-def _alone(store: Path) -> Iterator[None]:
-    """Hold a store against a second run, which would write between our lines."""
-    import fcntl  # noqa: PLC0415 -- only where there are forks, too
-
-    store.mkdir(parents=True, exist_ok=True)
-    with (store / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(f"another run uses {store}; wait for it, or name another folder with --store") from None
-        yield
 
 
 def _selected(side: Side, patterns: Sequence[str]) -> Side:
