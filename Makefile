@@ -21,8 +21,8 @@ export OPENBLAS_NUM_THREADS ?= 1
 # Tests start some thousand processes; without kept bytecode each would compile our modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: verify test test-random test-nightly lint wheel bench gate dashboard published published-dashboard \
-	published-keras-lmu published-3-12 power mutants clean
+.PHONY: verify test test-random test-nightly lint wheel bench gate dashboard claims published published-dashboard \
+	published-claims published-keras-lmu published-3-12 power mutants clean
 .DEFAULT_GOAL := verify
 
 $(STAMP): pyproject.toml constraints.txt
@@ -85,6 +85,14 @@ published-3-12: $(STAMP)  ## libraries for Python 3.12: make published-3-12 PYTH
 	@$(VENV)-3-12/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[third-party-3-12]'
 	$(VENV)-3-12/bin/hippo-verify run --store .hippo-verify/published-3-12 --targets juniper-lmu,discretax-s5
 	$(BIN)/hippo-verify report .hippo-verify/published-3-12 --libraries reports/published --environment python-3.12
+
+# 1 and 5 are answers too: a claim does not hold here, or it is undecided.
+claims: $(STAMP)  ## the papers' claims, small: minutes, and a page
+	$(BIN)/hippo-verify claims --quick --json $(REPORT)/claims.json --report $(REPORT) || test $$? = 1 -o $$? = 5
+
+published-claims: $(STAMP)  ## the same at the default size, half an hour, into reports/published
+	$(BIN)/hippo-verify claims --json .hippo-verify/claims.json --markdown reports/published/claims.md \
+		--report reports/published || test $$? = 1 -o $$? = 5
 
 power: $(STAMP)  ## which property rejects which seeded defect, and whether any right variant is rejected (minutes)
 	$(BIN)/hippo-verify checks --power --seeds 1000 --markdown reports/published/power.md
