@@ -97,7 +97,7 @@ def lines(record: Mapping[str, Any]) -> Iterator[str]:
         yield f"  alarms at: {', '.join(record['alarming'])}"
     for ratio, one in record["scaled"].items():
         if one["slower"]["trials"]:
-            yield f"slower by {ratio}, all times multiplied: {_found(one)}"
+            yield f"slower by {ratio}, the times of whole plans multiplied: {_found(one)}"
     for name, one in record["slowed"].items():
         yield f"slower by {one['factor']:g}, {name} kept busy: {_found(one)}"
 

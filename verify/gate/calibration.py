@@ -86,7 +86,8 @@ def calibrate(
     """Rates from comparisons whose sides are the same build.
 
     The planted slowdowns multiply every round of head by the same factor, so that the noise stays what it is here;
-    each is judged as one among the benchmarks of its comparison.
+    each is judged as one among the benchmarks of its comparison, where it ran the planned rounds. Most of an identical
+    build end sooner, for they are the same; what is slower would have been asked on.
     """
     comparisons = [compare(base, head, settings) for base, head in runs]
     findings = [
@@ -123,6 +124,7 @@ def calibrate(
                     for comparison in comparisons
                     for name, now in comparison.head.measurements.items()
                     if now.kind in COSTS and _both_measured(comparison.base, now)
+                    if len(now.rounds) >= settings.rounds
                 ]
             )
             for ratio in slowdowns
