@@ -14,7 +14,7 @@ from typing import Any
 LIBRARIES = (
     *("numpy", "scipy", "mpmath", "python-flint", "hypothesis", "torch", "jax", "s5-pytorch", "hippox", "chex"),
     *("control", "mambapy", "minimamba", "keras-lmu", "keras", "tensorflow", "discretax", "juniper-recurrence-model"),
-    *("scikit-learn", "torchdiffeq", "torchcde", "Hershey-Fonts"),
+    *("scikit-learn", "torchdiffeq", "torchcde", "Hershey-Fonts", "numba", "llvmlite", "triton"),
 )
 
 

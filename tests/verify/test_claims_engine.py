@@ -1,5 +1,6 @@
 """Units are run, kept and judged; whatever one does to itself is its own, and what was stopped goes on."""
 
+import ast
 import contextlib
 import json
 import multiprocessing
@@ -10,12 +11,15 @@ import sys
 import textwrap
 import time
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 
 import psutil
 import pytest
 from claims_tools import Watched
 
+import hippo_fast
+from verify import provenance
 from verify.claims import CLAIMS, engine, identity, store
 from verify.claims.base import Options, Scale, Standing, Unit
 from verify.claims.engine import Ending, Engine
@@ -401,9 +405,12 @@ def test_the_content_of_data_counts_and_not_where_it_lies(tmp_path):
 def package(tmp_path, monkeypatch):
     """A package of which a claim imports one module in a function, and another by its name alone."""
     files = {
-        **dict.fromkeys(("__init__", "typed", "far", "lazy/member", "unused"), "A = 1"),
+        **dict.fromkeys(("typed", "far", "lazy/member", "unused", "set_up", "deep/kernel", "deep/other"), "A = 1"),
+        "__init__": "from pack import set_up\ndef __getattr__(name):\n    return import_module(name)\n",
         "claim": "def run():\n    from pack import near\n    from pack.lazy import make\n",
-        "near": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import pack.typed\nfrom . import far\n",
+        "deep/__init__": "import importlib\n",
+        "near": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import pack.typed\nfrom . import far\n"
+        "def fast():\n    return importlib.import_module('pack.deep.kernel').run(import_module('absent.one'))\n",
         "lazy/__init__": "def make(name):\n    import_module(name)\n",
     }
     for name, text in files.items():
@@ -414,22 +421,25 @@ def package(tmp_path, monkeypatch):
     monkeypatch.setattr(identity, "OURS", ("pack",))
 
     def code():
-        identity._imported.cache_clear()
-        identity._file.cache_clear()
+        forget()
         return identity.code("pack.claim")
+
+    def forget():
+        for cached in (identity._imported, identity._members, identity._file):
+            cached.cache_clear()
 
     yield tmp_path / "pack", code
     code()
     for name in [name for name in sys.modules if name.partition(".")[0] == "pack"]:
         del sys.modules[name]
-    identity._imported.cache_clear()
-    identity._file.cache_clear()
+    forget()
 
 
 @pytest.mark.parametrize(
     ("name", "counts"),
     [("claim", True), ("near", True), ("far", True), ("lazy/__init__", True), ("lazy/member", True), ("typed", False),
-     ("unused", False)],
+     ("unused", False), ("deep/kernel", True), ("deep/__init__", True), ("deep/other", False), ("__init__", True),
+     ("set_up", True)],
 )  # fmt: skip
 def test_the_code_that_counts_is_what_can_be_reached(package, name, counts):
     folder, code = package
@@ -444,6 +454,38 @@ def test_the_code_of_our_own_claims_counts():
     reached = identity._reached("verify.claims.training")
     assert {"verify.adapters.own_nn", "hippo_fast.nn.base", "hippo_fast.nn.hippo", "hippo_fast.recurrence"} <= reached
     assert not reached & {address.partition(":")[0] for address in CLAIMS.values()}
+    kernels = {f"hippo_fast.kernels.{name}" for name in ("gaps", "one_step", "simd", "streams", "triton_scan")}
+    assert {*kernels, "hippo_fast.kernels.wave_adjoint", "hippo_fast.backends.numba_backend"} <= reached
+    assert {"verify", "verify.claims", "verify.adapters", "hippo_fast", "hippo_fast.kernels"} <= reached
+
+
+def test_a_kernel_that_is_imported_by_its_name_changes_the_code_of_a_claim(tmp_path, monkeypatch):
+    before = identity.code("verify.claims.images")
+    found = identity._file
+    changed = tmp_path / "one_step.py"
+    changed.write_bytes(found("hippo_fast.kernels.one_step").read_bytes() + b"\n# changed\n")
+    monkeypatch.setattr(
+        identity, "_file", lambda name: changed if name == "hippo_fast.kernels.one_step" else found(name)
+    )
+    assert identity.code("verify.claims.images") != before
+
+
+def test_the_version_of_all_that_the_fast_side_imports_is_part_of_a_name():
+    root = Path(hippo_fast.__file__).parent
+    imported = set()
+    for path in root.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                imported.add(node.module)
+            elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("import_module", "guest")):
+                imported |= {one.value for one in node.args[:1] if isinstance(one, ast.Constant)}
+    tops = {name.partition(".")[0] for name in imported} - {"hippo_fast", *sys.stdlib_module_names}
+    assert {"numpy", "torch", "numba", "llvmlite", "triton", "torchdiffeq", "torchcde"} <= tops
+    distributions = metadata.packages_distributions()
+    listed = {name.lower() for name in provenance.LIBRARIES}
+    assert not {top for top in tops if not listed & {one.lower() for one in distributions.get(top, [top])}}
 
 
 def test_the_table_is_resolved():

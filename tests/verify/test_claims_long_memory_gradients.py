@@ -47,6 +47,13 @@ def test_what_is_measured_is_the_certified_gradient_of_the_rule(method):
         assert measured == pytest.approx(float(np.linalg.norm(exact[:, position])), rel=1e-12)
 
 
+def test_the_upper_bound_is_that_of_zero_order_hold_and_its_statements_say_so():
+    zoh, trapezoid = (2000 * gradients.memory_norms(4, method, 1, [2000])[0] / 4 for method in ("zoh", "trapezoid"))
+    assert zoh < 1 < trapezoid == pytest.approx(9 / 8, rel=0.01)
+    for statement in (bounded([run(4, 0)]), sloped(run(4, 0))):
+        assert "LegS memory (zero-order hold)" in statement.text
+
+
 def run(order, position, norms=None, reads=4096):
     times = grid(position + 2, reads)
     zoh = gradients.derived_norms(order, position, times)

@@ -190,6 +190,9 @@ def test_right_memories_hold_every_statement(right):
     assert set(standings(measured(right)).values()) == {Standing.HOLDS}
     first, *_ = judge(measured(right)).statements
     errors = [one["whole"] for one in right["legs"][1]["errors"].values()]
+    # It is a number of one variance, and stands or falls with it.
+    assert "at an RMS of 1/2, with a mean squared error that rounds to 0.02 or less" in first.text
+    assert Law(SECONDS).rms == 1 / 2
     assert (first.measured, first.bound) == (pytest.approx(np.mean(errors)), 0.025)
     assert "over signals: holds where it lies below 0.025, fails where above, at 95% for 10" in first.criterion
     assert re.fullmatch(r"0\.0\d+ over 8 signals, 95% interval 0\.0\d+ to 0\.0\d+: below 0\.025", first.message)

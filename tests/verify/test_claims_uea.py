@@ -1,6 +1,7 @@
 """Files of the UEA archive: what is read from them, and what is refused with which words."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -164,6 +165,23 @@ def test_a_changed_file_is_read_anew_and_gives_other_results(tmp_path):
     before = trajectories_data.source(path, sizes).key
     recorded(tmp_path, 6, length=44)
     assert trajectories_data.source(path, sizes).key != before
+
+
+def test_all_that_is_known_of_recordings_is_in_their_digest():
+    one = uea.Recordings(
+        classes=("a", "b"),
+        labels=np.array([0, 1]),
+        values=(np.arange(4.0).reshape(2, 2), np.arange(6.0).reshape(3, 2)),
+        places=(np.array([0, 1]), np.array([0, 1, 2])),
+    )
+    others = [
+        replace(one, classes=("b", "a")),
+        replace(one, labels=np.array([1, 0])),
+        replace(one, values=(one.values[0] + 1, one.values[1])),
+        replace(one, values=(one.values[0], one.values[1].reshape(2, 3))),
+        replace(one, places=(one.places[0], np.array([0, 1, 3]))),
+    ]
+    assert len({recordings.digest() for recordings in (one, replace(one), *others)}) == 6
 
 
 def test_a_class_without_enough_cases_is_named(tmp_path):

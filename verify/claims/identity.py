@@ -62,8 +62,10 @@ def surroundings(address: str, options: Options) -> dict[str, Any]:
 def code(module: str) -> str:
     """A hash of the source of a module, and of all of ours that it imports, wherever the import stands.
 
-    Imports are read, not run. A package that imports its members by name, as `hippo_fast.nn` does its cells, counts
-    with all of them where something is imported from the package itself.
+    Imports are read, not run: statements, calls of ``import_module`` with a name that is written out, and the packages
+    that a module stands in, which python runs before it. A package that imports its members by names that are not
+    written out, as `hippo_fast.nn` does its cells, counts with all of them where something is imported from the
+    package itself.
     """
     lines = []
     for name in sorted(_reached(module)):
@@ -100,12 +102,18 @@ def _device(device: str) -> str:
 
 def _reached(module: str) -> set[str]:
     found: set[str] = set()
-    waiting = [module]
+    named: set[str] = set()
+    waiting = [(module, True)]
     while waiting:
-        name = waiting.pop()
+        name, asked = waiting.pop()
         if name not in found:
             found.add(name)
-            waiting.extend(_imported(name))
+            waiting.extend((one, True) for one in _imported(name))
+            if "." in name:  # the package is run; its members are not asked for
+                waiting.append((name.rpartition(".")[0], False))
+        if asked and name not in named:
+            named.add(name)
+            waiting.extend((one, True) for one in _members(name))
     return found
 
 
@@ -115,11 +123,34 @@ def _imported(module: str) -> tuple[str, ...]:
     path = _file(module)
     if path is None:
         return ()
-    tree = ast.parse(path.read_bytes())
-    found = {name for node in _running(tree) for name in _names(node, module) if name.partition(".")[0] in OURS}
-    if path.name == "__init__.py" and re.search(rb"\bimport_module\(", path.read_bytes()):
-        found |= {f"{module}.{member.stem}" for member in path.parent.glob("*.py") if member.stem != "__init__"}
+    source = path.read_bytes()
+    tree = ast.parse(source)
+    found = {name for node in _running(tree) for name in _names(node, module) if _ours(name)}
+    if b"import_module" in source:
+        found |= {name for name in _written_out(tree) if _ours(name) and _file(name) is not None}
     return tuple(sorted(found))
+
+
+def _ours(module: str) -> bool:
+    return module.partition(".")[0] in OURS
+
+
+@lru_cache
+def _members(module: str) -> tuple[str, ...]:
+    """Modules of a package that imports them by name; none of another module."""
+    path = _file(module)
+    if path is None or path.name != "__init__.py" or not re.search(rb"\bimport_module\(", path.read_bytes()):
+        return ()
+    return tuple(sorted(f"{module}.{one.stem}" for one in path.parent.glob("*.py") if one.stem != "__init__"))
+
+
+def _written_out(tree: ast.AST) -> Iterator[str]:
+    """Names that ``import_module`` is called with, where they stand in the call."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and node.args and ast.unparse(node.func).endswith("import_module"):
+            name = node.args[0]
+            if isinstance(name, ast.Constant) and isinstance(name.value, str):
+                yield name.value
 
 
 def _running(node: ast.AST) -> Iterator[ast.AST]:
@@ -143,7 +174,7 @@ def _names(node: ast.AST, module: str) -> Iterator[str]:
             base = importlib.util.resolve_name("." * node.level + base, package)
         for alias in node.names:
             member = f"{base}.{alias.name}"
-            yield member if base.partition(".")[0] in OURS and _file(member) is not None else base
+            yield member if _ours(base) and _file(member) is not None else base
 
 
 @lru_cache

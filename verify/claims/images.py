@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from verify.claims import answers, images_data, images_judgement
+from verify.claims import answers, images_data, images_judgement, search
 from verify.claims.base import Json, Options, Outcome, Result, Scale, Unit
-from verify.claims.roster import STEP_SECONDS, Entrant, roster
+from verify.claims.roster import LEGS_FIGURE, STEP_SECONDS, Entrant, roster
 from verify.claims.training import ModelSpec, Recipe, train
 from verify.claims.workspace import Workspace
 
@@ -40,15 +40,15 @@ class Setting:
 
 DIGITS = {
     Scale.SMOKE: Setting(hidden=8, batch=32, epochs=1, rates=(1e-2,), seeds=2, sizes=(64, 32, 32)),
-    Scale.QUICK: Setting(hidden=32, batch=50, epochs=8, rates=(1e-2, 2e-2), seeds=5),
-    Scale.DEFAULT: Setting(hidden=64, batch=50, epochs=30, rates=(3e-3, 1e-2, 2e-2), seeds=6),
+    Scale.QUICK: Setting(hidden=32, batch=50, epochs=6, rates=(1e-2, 2e-2, 4e-2), seeds=5),
+    Scale.DEFAULT: Setting(hidden=64, batch=50, epochs=25, rates=(3e-3, 1e-2, 3e-2, 1e-1), seeds=6),
     # The paper's recipe (hippo-code), its one rate too; the table is a mean of three seeds.
     Scale.FULL: Setting(hidden=512, batch=100, epochs=50, rates=(1e-3,), seeds=3),
 }
 FOLDER = {
     Scale.SMOKE: replace(DIGITS[Scale.SMOKE], sizes=(20, 10, 10)),
-    Scale.QUICK: Setting(hidden=32, batch=50, epochs=2, rates=(1e-2,), seeds=2, sizes=(1000, 200, 500)),
-    Scale.DEFAULT: Setting(hidden=64, batch=50, epochs=5, rates=(3e-3, 1e-2), seeds=3, sizes=(2000, 500, 2000)),
+    Scale.QUICK: Setting(hidden=32, batch=50, epochs=2, rates=(1e-2,), seeds=2, sizes=(900, 200, 500)),
+    Scale.DEFAULT: Setting(hidden=64, batch=50, epochs=4, rates=(3e-3, 1e-2, 3e-2), seeds=3, sizes=(2000, 500, 2000)),
     Scale.FULL: DIGITS[Scale.FULL],
 }
 """Sequences that are 784 steps long and more take more time: fewer of them, unless ``--full`` is given."""
@@ -110,25 +110,24 @@ class _Contest:
 
     @property
     def entrants(self) -> tuple[Entrant, ...]:
-        return roster(self.length)
+        legs, *others = roster(self.length)
+        return (legs, LEGS_FIGURE, *others)
 
     @property
     def description(self) -> str:
         s = self.setting
         return (
             f"{self.title}, {self.length} steps; {self.images} images to learn from, hidden size {s.hidden}, "
-            f"{s.epochs} epochs in batches of {s.batch} (Adam), learning rates {', '.join(f'{r:g}' for r in s.rates)} "
-            f"tried from the first of {len(self.seeds)} seeds"
+            f"{s.epochs} epochs in batches of {s.batch} (Adam), {search.tried(s.rates, len(self.seeds))}"
         )
 
     def unit(self, entrant: Entrant, rate: float, seed: int) -> Unit:
         s = self.setting
         sizes = "all" if s.sizes == (None, None, None) else "-".join(map(str, s.sizes))
-        options = ",".join(f"{name}={value:.6g}" for name, value in entrant.options.items() if name in ("theta", "dt"))
         return Unit(
             key=(
-                f"{self.data}/{sizes}/{entrant.key}{f'({options})' if options else ''}/hidden{s.hidden}"
-                f"/epochs{s.epochs}/batch{s.batch}/rate{rate:g}/seed{seed}"
+                f"{self.data}/{sizes}/{entrant.spelled}/hidden{s.hidden}/epochs{s.epochs}/batch{s.batch}"
+                f"/rate{rate:g}/seed{seed}"
             ),
             cost=STEP_SECONDS[entrant.cell] * self.length * s.epochs * -(-self.images // s.batch),
             settings={
@@ -155,11 +154,11 @@ class _Contest:
 
     def score(self, entrant: Entrant, done: Mapping[str, Result]) -> images_judgement.Score:
         rate = self.chosen(entrant, done)
-        search = {r: done.get(self.unit(entrant, r, self.seeds[0]).key) for r in self.setting.rates}
+        tried = {r: done.get(self.unit(entrant, r, self.seeds[0]).key) for r in self.setting.rates}
         if rate is None:
-            return images_judgement.Score(rate=None, search=search, runs={})
+            return images_judgement.Score(rate=None, search=tried, runs={})
         runs = {seed: done.get(self.unit(entrant, rate, seed).key) for seed in self.seeds}
-        return images_judgement.Score(rate=rate, search=search, runs=runs)
+        return images_judgement.Score(rate=rate, search=tried, runs=runs)
 
 
 def _validation(result: Result) -> tuple[float, float]:
@@ -185,10 +184,12 @@ def _contest(options: Options) -> _Contest:
 
 
 def _timescale_unit(options: Options) -> Unit:
+    length = 64
+    legs = roster(length)[0]
     return Unit(
-        key=f"{TIMESCALE}/legs/times{FACTOR:g}/seed{options.seed}",
+        key=f"{TIMESCALE}/{legs.spelled}/times{FACTOR:g}/seed{options.seed}",
         cost=0.5,
-        settings={"kind": TIMESCALE, "options": {"measure": "legs"}, "length": 64, "seed": options.seed},
+        settings={"kind": TIMESCALE, "options": dict(legs.options), "length": length, "seed": options.seed},
     )
 
 

@@ -15,6 +15,7 @@ from verify.claims import (
 )
 from verify.claims.base import Json, Options, Outcome, Result, Unit
 from verify.claims.long_memory_bounds import METHODS, MemoryRun
+from verify.claims.long_memory_learning import Search
 from verify.claims.long_memory_sources import Runs
 from verify.claims.long_memory_units import EXTRA
 from verify.claims.roster import roster
@@ -75,11 +76,12 @@ class LongMemory:
             for one in long_memory_units.followed(setting)
         }
         tasks: dict[tuple[str, int], dict[str, Runs]] = {}
+        best: dict[tuple[str, str], float | None] = {}
         for kind in long_memory_tasks.TASKS:
             for lag in setting.lags:
                 tasks[kind, lag] = {}
                 for index, entrant in enumerate(long_memory_units.learners(setting, lag)):
-                    rate = long_memory_units.chosen(setting, kind, index, seeds, done)
+                    rate = best[kind, entrant.key] = long_memory_units.chosen(setting, kind, index, seeds, done)
                     tasks[kind, lag][entrant.key] = {
                         seed: None
                         if rate is None
@@ -89,7 +91,13 @@ class LongMemory:
         names = {one.key: one.title.partition(",")[0] for one in (*roster(1), *EXTRA)}
         names["legt_narrow"] += ", narrow window"
         return long_memory_judgement.outcome(
-            long_memory_units.description(setting, seeds), setting.letters, names, memories, gradients, tasks
+            long_memory_units.description(setting, seeds),
+            setting.letters,
+            names,
+            memories,
+            gradients,
+            tasks,
+            Search(setting.rates, best),
         )
 
 

@@ -46,7 +46,10 @@ def bounded(memories: Sequence[MemoryRun]) -> Statement:
     """Between 1/t and N/t, at every time that was measured."""
     known = [(memory, memory.result) for memory in memories if memory.result is not None]
     order = memories[0].order
-    text = "The gradient of the LegS memory with respect to a sample it has read is between 1/t and N/t in norm."
+    text = (
+        "The gradient of the LegS memory (zero-order hold) with respect to a sample it has read is between 1/t and N/t "
+        "in norm."
+    )
     criterion = (
         f"zoh, N = {order}, samples {', '.join(str(memory.position) for memory in memories)}, at times from just after "
         "them on: the larger of norm / (N/t) and (1/t) / norm; holds where it is at most 1 at all of them"
@@ -78,7 +81,7 @@ def bounded(memories: Sequence[MemoryRun]) -> Statement:
 def sloped(memory: MemoryRun) -> Statement:
     """Falling off like 1/t, as far as the limits derived for it allow."""
     order, position = memory.order, memory.position
-    text = f"The gradient of the LegS memory with respect to sample {position} falls off like 1/t."
+    text = f"The gradient of the LegS memory (zero-order hold) with respect to sample {position} falls off like 1/t."
     criterion = (
         f"zoh, N = {order}: slope of the logarithm of the norm over that of t, for t above {FAR:g} N^2 (s + 1/2); "
         "holds where it lies within the limits derived for it"
@@ -150,7 +153,8 @@ def table(memories: Sequence[MemoryRun]) -> Table:
         columns=("slope over t", "least t x norm", "greatest t x norm", "off the derived norm, relative"),
         rows=tuple(rows),
         note="The derived norm is Prop. 5's kernel integrated over the sample's cell, which is what zoh computes. The "
-        "other rules weigh the first sample by half or so.",
+        "other rules weigh the first sample by half or so; trapezoid weighs sample 1 by 9/8, more than N/t in "
+        "the end.",
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -45,41 +46,115 @@ def _law(lags: Sequence[int], norms: Sequence[float]) -> tuple[Decay | None, str
         return None, str(error)
 
 
-def decays(key: str, names: Mapping[str, str], found: Pooled, law: Law) -> Statement:
+def leanings(runs: Runs) -> dict[int, float | None]:
+    """By seed, the logarithm of the misfit of a power law by that of an exponential: above 0 where it is exponential.
+
+    None where the norms of a seed have no law: they vanish at once, do not decay, or grow. Empty unless all were run.
+    """
+    found: dict[int, float | None] = {}
+    for seed, run in runs.items():
+        if run is None:
+            return {}
+        one = _law(run["lags"], run["norms"])[0]
+        # Of the law that fits better, whether the norms fall.
+        falls = one is not None and one.law is not Law.STEADY and (one.rate if one.ratio > 1 else one.exponent) < 0
+        found[seed] = math.log(one.ratio) if one is not None and falls else None
+    return found
+
+
+def comparisons(key: str, runs: Runs, law: Law) -> dict[str, statistics.Comparison]:
+    """Whether a cell forgets by a law, and whether by the other one: each clearly, over initialisations.
+
+    Args:
+        key: of the cell.
+        runs: its gradients.
+        law: polynomial or exponential, the one that is stated.
+    """
+    sign = 1 if law is Law.EXPONENTIAL else -1
+    towards = {seed: None if one is None else sign * one for seed, one in leanings(runs).items()}
+    clearly = math.log(CLEARLY)
+    return {
+        _name(key, stated): statistics.compare(towards, margin=clearly if stated else -clearly, of="initialisation")
+        for stated in (True, False)
+    }
+
+
+def _name(key: str, stated: bool) -> str:
+    return f"gradient/{key}/{'stated law' if stated else 'other law'}"
+
+
+def decays(
+    key: str,
+    names: Mapping[str, str],
+    found: Pooled,
+    runs: Runs,
+    law: Law,
+    decisions: Mapping[str, statistics.Decision],
+) -> Statement:
     """That a cell forgets by a law.
 
     Args:
         key: of the cell.
         names: of all cells, by key.
-        found: what was measured.
+        found: what was measured, over all initialisations together.
+        runs: of each initialisation.
         law: polynomial or exponential, the one that is stated.
+        decisions: among others those of `comparisons`.
     """
     text = {
         Law.POLYNOMIAL: f"The gradient through a {names[key]} cell, as initialised, falls off like a power of the lag.",
         Law.EXPONENTIAL: f"The gradient through a {names[key]} cell, as initialised, vanishes exponentially.",
     }[law]
-    bound = CLEARLY if law is Law.EXPONENTIAL else 1 / CLEARLY
+    other, mine = ("a power law", "an exponential")[:: 1 if law is Law.EXPONENTIAL else -1]
+    stated, opposed = (decisions[_name(key, which)] for which in (True, False))
+    clearly = math.log(CLEARLY)
     criterion = (
-        "norm of the derivative of the hidden state with respect to one input, geometric mean over initialisations, "
-        f"at lags from {FIRST_LAG}: misfit of a power law by that of an exponential, both least squares in the "
-        f"logarithm; exponential from {CLEARLY:g} on, a power up to {1 / CLEARLY:g}, unclear between"
+        "norm of the derivative of the hidden state with respect to one input, "
+        f"at lags from {FIRST_LAG}: logarithm of the misfit of {other} by that of {mine}, both least squares in the "
+        f"logarithm; holds where it lies above {clearly:.4g}, fails where it lies below {-clearly:.4g} or no "
+        f"initialisation decays, undecided between, at {stated.level:.0%} for {stated.family} comparisons together "
+        "(over initialisations, Student's t; Holm)"
     )
     common: dict[str, Any] = {
         "text": text,
         "source": PROPOSITION if law is Law.POLYNOMIAL else CONSEQUENCE,
         "criterion": criterion,
-        "bound": bound,
-        "bound_source": "a misfit that is twice as large tells the two laws apart",
+        "bound": clearly,
+        "bound_source": f"log {CLEARLY:g}: a misfit that is twice as large tells the two laws apart",
     }
     if found.law is None:
         standing = Standing.NOT_RUN if found.problem == NOT_RUN else Standing.UNDECIDED
         return Statement(**common, standing=standing, message=found.problem)
-    standing = {law: Standing.HOLDS, Law.UNCLEAR: Standing.UNDECIDED}.get(found.law.law, Standing.FAILS)
     words = (
-        f"{found.law.law}: exponent {found.law.exponent:.3g} over the lag, rate {found.law.rate:.3g} a step, up to lag "
-        f"{found.law.last}"
+        f"all together {found.law.law}: exponent {found.law.exponent:.3g} over the lag, rate {found.law.rate:.3g} a "
+        f"step, up to lag {found.law.last}"
     )
-    return Statement(**common, standing=standing, measured=found.law.ratio, message=words)
+    if all(run is not None and _steady(run) for run in runs.values()):
+        return Statement(**common, standing=Standing.FAILS, message=f"no initialisation decays; {words}")
+    if opposed.standing is Standing.FAILS:
+        shown, standing = opposed, Standing.FAILS
+    else:
+        shown, standing = stated, Standing.HOLDS if stated.standing is Standing.HOLDS else Standing.UNDECIDED
+    if stated.standing is Standing.FAILS and standing is Standing.UNDECIDED:
+        words = f"{mine} does not fit twice as well, and whether {other} does is open; {words}"
+    return Statement(
+        **common | {"bound": shown.comparison.margin},
+        standing=standing,
+        measured=shown.comparison.difference,
+        message=f"{shown.words}; {words}",
+    )
+
+
+def _steady(run: Mapping[str, Any]) -> bool:
+    one = _law(run["lags"], run["norms"])[0]
+    return one is not None and one.law is Law.STEADY
+
+
+def _misfit(runs: Runs) -> Number:
+    """The ratio of the misfits: the geometric mean over initialisations, with its interval."""
+    found = statistics.number(leanings(runs))
+    measured, low, high = (None if x is None else math.exp(x) for x in (found.measured, found.low, found.high))
+    return replace(found, measured=measured, low=low, high=high)
 
 
 def table(names: Mapping[str, str], gradients: Mapping[str, Runs], laws: Mapping[str, Pooled]) -> Table:
@@ -109,7 +184,7 @@ def table(names: Mapping[str, str], gradients: Mapping[str, Runs], laws: Mapping
                 (
                     statistics.number(exponents, **paper),
                     statistics.number(rates),
-                    Number(measured=found.law.ratio),
+                    _misfit(gradients[key]),
                     Number(measured=alive[-1] / found.norms[0]),
                 ),
             )
@@ -126,7 +201,8 @@ def table(names: Mapping[str, str], gradients: Mapping[str, Runs], laws: Mapping
             "last norm by first",
         ),
         rows=tuple(rows),
-        note=f"Exponent and rate: mean over initialisations with its interval. Norms below {VANISHED:g} are left out.",
+        note="The law is that of the geometric mean of the norms over initialisations; the numbers are means over "
+        f"initialisations with their intervals (of the misfit geometric). Norms below {VANISHED:g} are left out.",
     )
 
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from verify.claims import long_memory_bounds, long_memory_decay, long_memory_learning
+from verify.claims import long_memory_bounds, long_memory_decay, long_memory_learning, statistics
 from verify.claims.base import Outcome
 from verify.claims.long_memory_bounds import MemoryRun
 from verify.claims.long_memory_gradients import Law
-from verify.claims.long_memory_learning import Tasks
+from verify.claims.long_memory_learning import Search, Tasks
 from verify.claims.long_memory_sources import PROPOSITION, Runs
 from verify.claims.long_memory_tasks import TASKS
+from verify.claims.roster import RELEASED
 
 SOURCE: Final = f"{PROPOSITION}; the adding and copying problems"
-EXPONENTIAL: Final = ("rnn", "gru", "lstm")
-"""The cells that HiPPO is to do better than for long dependencies."""
+STATED: Final = {"legs": Law.POLYNOMIAL, **dict.fromkeys(("rnn", "gru", "lstm"), Law.EXPONENTIAL)}
+"""By which law cells are said to forget: LegS, and those that it is to do better than for long dependencies."""
 
 
 def outcome(
@@ -25,6 +26,7 @@ def outcome(
     memories: Sequence[MemoryRun],
     gradients: Mapping[str, Runs],
     tasks: Tasks,
+    tried: Search,
 ) -> Outcome:
     """All that is said.
 
@@ -35,14 +37,21 @@ def outcome(
         memories: the gradient of the memory alone.
         gradients: of each cell as initialised, by key.
         tasks: what each cell made of the tasks.
+        tried: the search over learning rates for the tasks.
     """
+    comparisons = long_memory_learning.comparisons(tasks)
+    for key, law in STATED.items():
+        comparisons |= long_memory_decay.comparisons(key, gradients[key], law)
+    decisions = statistics.decide(comparisons)
     laws = {key: long_memory_decay.pooled(runs) for key, runs in gradients.items()}
     statements = [
         long_memory_bounds.bounded(memories),
         *(long_memory_bounds.sloped(memory) for memory in memories if memory.far),
-        long_memory_decay.decays("legs", names, laws["legs"], Law.POLYNOMIAL),
-        *(long_memory_decay.decays(key, names, laws[key], Law.EXPONENTIAL) for key in EXPONENTIAL),
-        *long_memory_learning.learnt(names, tasks),
+        *(
+            long_memory_decay.decays(key, names, laws[key], gradients[key], law, decisions)
+            for key, law in STATED.items()
+        ),
+        *long_memory_learning.learnt(names, tasks, tried, decisions),
     ]
     return Outcome(
         statements=tuple(statements),
@@ -59,6 +68,7 @@ def outcome(
         ),
         notes=(
             f"Tasks: {description}.",
+            RELEASED,
             "Prop. 5 speaks of the memory alone. In a cell what the memory reads comes from the hidden state, which "
             "reads the memory: the gradient of a cell has another exponent than -1, and wavers.",
             "A law is one of the lags that were measured: what has a window or a rate forgets exponentially beyond.",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from verify.claims import answers, statistics
+from verify.claims import answers, search, statistics
 from verify.claims.base import Curve, Figure, Number, Statement, Table
 from verify.claims.long_memory_sources import CONSEQUENCE, NOT_RUN, Runs
 from verify.claims.long_memory_tasks import TASKS, memoryless
@@ -18,6 +19,19 @@ MEMORYLESS: Final = "without memory"
 
 Tasks: TypeAlias = Mapping[tuple[str, int], Mapping[str, Runs]]
 """By problem and lag, then by cell."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """Over learning rates.
+
+    Attributes:
+        rates: those tried.
+        best: by problem and cell; None: not all were tried yet.
+    """
+
+    rates: Sequence[float]
+    best: Mapping[tuple[str, str], float | None]
 
 
 def scored(trained: Any, task: Task, batch: int) -> dict[str, Mapping[str, float] | None]:
@@ -51,32 +65,55 @@ def _gains(runs: Runs) -> tuple[dict[int, float | None], float]:
     return {seed: None if gain is None else gain["mean"] for seed, gain in gains.items()}, variance
 
 
-def learnt(names: Mapping[str, str], tasks: Tasks) -> list[Statement]:
+def comparisons(tasks: Tasks) -> dict[str, statistics.Comparison]:
     """LegS at the longest lag, against no memory and against rivals."""
-    comparisons, texts = {}, {}
+    found = {}
     for kind in TASKS:
-        lag = longest(tasks, kind)
-        cells = tasks[kind, lag]
+        cells = tasks[kind, longest(tasks, kind)]
         own, variance = _gains(cells["legs"])
-        what = "mean squared error" if kind == "adding" else "share of right symbols"
-        comparisons[f"{kind}/{MEMORYLESS}"] = statistics.compare(own, variance=variance)
-        texts[f"{kind}/{MEMORYLESS}"] = (
-            f"{names['legs']} learns {kind} at lag {lag} better than can be done without memory.",
-            f"{what} of {names['legs']} on test sequences, by how far it is better than the best without memory",
-        )
+        found[f"{kind}/{MEMORYLESS}"] = statistics.compare(own, variance=variance)
         for rival in RIVALS:
             others, other = _gains(cells[rival])
             # Their errors on the same sequences may go together or against each other: the worst is assumed.
             worst = (math.sqrt(variance) + math.sqrt(other)) ** 2
-            comparisons[f"{kind}/{rival}"] = statistics.compare(own, others, variance=worst)
-            texts[f"{kind}/{rival}"] = (
-                f"{names['legs']} learns {kind} at lag {lag} better than {names[rival]}.",
-                f"{what} on test sequences, by how far {names['legs']} is better than {names[rival]}",
+            found[f"{kind}/{rival}"] = statistics.compare(own, others, variance=worst)
+    return found
+
+
+def learnt(
+    names: Mapping[str, str], tasks: Tasks, tried: Search, decisions: Mapping[str, statistics.Decision]
+) -> list[Statement]:
+    """What is said of `comparisons`.
+
+    Args:
+        names: of the cells, by key.
+        tasks: what each cell made of the tasks.
+        tried: the search over learning rates.
+        decisions: among others those of `comparisons`.
+    """
+    legs = names["legs"]
+    statements = []
+    for kind in TASKS:
+        begins = f"{legs} learns {kind} at lag {longest(tasks, kind)} better than"
+        what = "mean squared error" if kind == "adding" else "share of right symbols"
+        for other in (MEMORYLESS, *RIVALS):
+            cells = ("legs",) if other == MEMORYLESS else ("legs", other)
+            if other == MEMORYLESS:
+                text = f"{begins} can be done without memory."
+                quantity = f"{what} of {legs} on test sequences, by how far it is better than the best without memory"
+            else:
+                text = f"{begins} {names[other]}."
+                quantity = f"{what} on test sequences, by how far {legs} is better than {names[other]}"
+            statements.append(
+                decisions[f"{kind}/{other}"].statement(
+                    text=text,
+                    source=CONSEQUENCE,
+                    quantity=quantity,
+                    bound_source="no better: 0",
+                    message=search.edges({names[key]: tried.best[kind, key] for key in cells}, tried.rates),
+                )
             )
-    return [
-        decision.statement(text=texts[key][0], source=CONSEQUENCE, quantity=texts[key][1], bound_source="no better: 0")
-        for key, decision in statistics.decide(comparisons).items()
-    ]
+    return statements
 
 
 def _task_numbers(kind: str, runs: Runs) -> Number:

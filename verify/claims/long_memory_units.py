@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from verify.claims import search
 from verify.claims.base import Options, Result, Scale, Unit
 from verify.claims.long_memory_tasks import TASKS
 from verify.claims.roster import STEP_SECONDS, Entrant, roster
@@ -30,7 +31,8 @@ class Setting:
         sizes: sequences to learn from, to choose on, to report.
         batch: sequences in a step.
         epochs: times that all are gone through, of adding and of copying.
-        rates: learning rates, tried at the shortest lag from the first seed; the best there is used everywhere.
+        rates: learning rates, tried at the shortest lag from the first seed; the best there is used everywhere. A
+            single one is used as it is.
         seeds: how many.
         learners: keys of the cells that learn the tasks; None: all.
     """
@@ -61,16 +63,17 @@ SETTINGS = {
         sizes=(64, 32, 32), batch=32, epochs=(1, 1), rates=(1e-2,), seeds=2,
     ),
     Scale.QUICK: Setting(
-        reads=2**16, hidden=32, length=2048, lags=(10, 20), symbols=8, letters=8, sizes=(2500, 200, 800),
-        batch=100, epochs=(6, 3), rates=(1e-2,), seeds=4, learners=("legs", "lmu", "exprnn", "gru", "lstm", "rnn"),
+        reads=2**16, hidden=32, length=1024, initialisations=8, lags=(10, 20), symbols=8, letters=8,
+        sizes=(2500, 200, 800), batch=100, epochs=(6, 3), rates=(3e-3, 1e-2, 3e-2), seeds=4,
+        learners=("legs", "lmu", "exprnn", "gru", "lstm", "rnn"),
     ),
     Scale.DEFAULT: Setting(
-        reads=2**17, hidden=32, length=2048, extra=True, lags=(12, 24, 48), symbols=8, letters=8,
-        sizes=(3000, 300, 1000), batch=100, epochs=(6, 4), rates=(3e-3, 1e-2), seeds=4,
+        reads=2**17, hidden=32, length=2048, initialisations=6, extra=True, lags=(12, 24, 48), symbols=8, letters=8,
+        sizes=(3000, 300, 1000), batch=100, epochs=(6, 4), rates=(3e-3, 1e-2, 3e-2, 1e-1), seeds=4,
     ),
     Scale.FULL: Setting(
         order=32, reads=2**19, hidden=128, length=4096, initialisations=8, extra=True, lags=(100, 200, 400),
-        symbols=10, letters=8, sizes=(50000, 5000, 5000), batch=200, epochs=(8, 8), rates=(1e-3, 3e-3), seeds=3,
+        symbols=10, letters=8, sizes=(50000, 5000, 5000), batch=200, epochs=(8, 8), rates=(1e-3, 3e-3, 1e-2), seeds=3,
     ),
 }  # fmt: skip
 
@@ -107,11 +110,11 @@ def description(setting: Setting, seeds: Sequence[int]) -> str:
     """Sizes and budget of the tasks, in words."""
     rest = "" if setting.learners is None else "; cells without a row learn where --quick is not given"
     adding, copying = setting.epochs
-    rates = ", ".join(f"{rate:g}" for rate in setting.rates)
+    rates = search.tried(setting.rates, len(seeds), "at the shortest lag")
     return (
         f"hidden size {setting.hidden}, {setting.sizes[0]} sequences to learn from, {adding} epochs (copying: "
-        f"{copying}) in batches of {setting.batch} (Adam), learning rates {rates}, "
-        f"{len(seeds)} seeds; {setting.symbols} symbols of {setting.letters} letters to copy{rest}"
+        f"{copying}) in batches of {setting.batch} (Adam), {rates}; "
+        f"{setting.symbols} symbols of {setting.letters} letters to copy{rest}"
     )
 
 
@@ -129,7 +132,8 @@ def gradient_unit(setting: Setting, entrant: Entrant, seed: int) -> Unit:
     """The gradient of one cell, as one seed initialises it."""
     return Unit(
         key=(
-            f"gradient/{entrant.key}/hidden{setting.hidden}/length{setting.length}/streams{setting.streams}/seed{seed}"
+            f"gradient/{entrant.spelled}/hidden{setting.hidden}/length{setting.length}/streams{setting.streams}"
+            f"/seed{seed}"
         ),
         cost=STEP_SECONDS[entrant.cell] * setting.length,
         settings={
@@ -152,7 +156,7 @@ def task_unit(setting: Setting, kind: str, lag: int, entrant: Entrant, rate: flo
     steps = lag + (s.symbols if kind == "copying" else 0)
     return Unit(
         key=(
-            f"{kind}/lag{lag}/{details}{entrant.key}/hidden{s.hidden}/sequences{s.sizes[0]}-{s.sizes[1]}-{s.sizes[2]}"
+            f"{kind}/lag{lag}/{details}{entrant.spelled}/hidden{s.hidden}/sequences{s.sizes[0]}-{s.sizes[1]}-{s.sizes[2]}"
             f"/epochs{epochs}/batch{s.batch}/rate{rate:g}/seed{seed}"
         ),
         cost=1.2 * STEP_SECONDS[entrant.cell] * steps * epochs * -(-s.sizes[0] // s.batch),

@@ -75,10 +75,11 @@ def _statements(measured: Measured) -> list[Statement]:
     noise = f"of {count} samples of noise below 1 Hz in {seconds:g} s"
     said: dict[str, dict[str, str]] = {
         "error": {
-            "text": f"LegS of order {order} gives back the whole history {noise} with a mean squared error of "
-            "at most 0.02.",
+            "text": f"LegS of order {order} gives back the whole history {noise} at an RMS of 1/2, with a mean squared "
+            "error that rounds to 0.02 or less.",
             "quantity": "mean squared error of LegS (bilinear), over signals",
-            "bound_source": f"{TABLE}: 0.02, to its printed digits",
+            "bound_source": f"{TABLE}: 0.02, to its printed digits; the RMS, with which it stands or falls, is that "
+            "of a generator of the same authors (state-spaces, whitesignal)",
         },
         "legs below lmu": {
             "text": f"LegS loses less {noise} than LMU with a window over all of it.",

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from verify.claims import trajectories_data, trajectories_judgement, trajectories_memory
+from verify.claims import search, trajectories_data, trajectories_judgement, trajectories_memory, trajectories_questions
 from verify.claims.base import Json, Options, Outcome, Result, Scale, Unit
 from verify.claims.tasks import Task
 from verify.claims.trajectories_data import ARMS, TRAINED, Arm, Sizes, Source
@@ -52,11 +52,11 @@ SETTINGS = {
     ),
     Scale.QUICK: Setting(
         sizes=Sizes(train=30, validation=10, test=20, hertz=40.0),
-        hidden=32, batch=50, epochs=12, rates=(5e-3, 2e-2), seeds=3, memory_order=16, without=("gru",),
+        hidden=32, batch=50, epochs=10, rates=(5e-3, 2e-2, 5e-2), seeds=3, memory_order=16, without=("gru",),
     ),
     Scale.DEFAULT: Setting(
         sizes=Sizes(train=40, validation=15, test=50, hertz=60.0),
-        hidden=32, batch=50, epochs=18, rates=(5e-3, 2e-2), seeds=5, memory_order=16,
+        hidden=32, batch=50, epochs=16, rates=(2e-3, 6e-3, 2e-2, 5e-2), seeds=5, memory_order=16,
     ),
     Scale.FULL: Setting(
         sizes=Sizes(train=100, validation=20, test=50, hertz=100.0),
@@ -103,7 +103,7 @@ class Trajectories:
 
     key = "trajectories"
     title = "Trajectories under timescale shift and missing data"
-    source = trajectories_judgement.SOURCE
+    source = trajectories_questions.SOURCE
 
     def plan(self, options: Options, done: Mapping[str, Result]) -> Sequence[Unit]:
         """The memories, the search of each cell, then its other seeds with the rate that was best."""
@@ -135,6 +135,7 @@ class Trajectories:
             contest.entrants,
             scores,
             memories,
+            classes=contest.data.classes,
             writers=contest.data.unseen is not None,
         )
 
@@ -161,8 +162,7 @@ class _Contest:
         return (
             f"{self.data.title}, {len(self.data.train.labels)} trajectories to learn from, at {self.data.hertz:g} Hz "
             f"{self.data.span:.0f} intervals long on the average; hidden size {s.hidden}, {s.epochs} epochs in batches "
-            f"of {s.batch} (Adam, cosine), learning rates {', '.join(f'{rate:g}' for rate in s.rates)} tried from the "
-            f"first of {len(self.seeds)} seeds"
+            f"of {s.batch} (Adam, cosine), {search.tried(s.rates, len(self.seeds))}"
         )
 
     @property
@@ -219,9 +219,9 @@ class _Contest:
 
     def score(self, arm: Arm, entrant: Entrant, done: Mapping[str, Result]) -> Score:
         rate = self.chosen(arm, entrant, done)
-        search = {r: done.get(self.unit(arm, entrant, r, self.seeds[0]).key) for r in self.setting.rates}
+        tried = {r: done.get(self.unit(arm, entrant, r, self.seeds[0]).key) for r in self.setting.rates}
         found = {} if rate is None else {seed: done.get(self.unit(arm, entrant, rate, seed).key) for seed in self.seeds}
-        return Score(rate=rate, search=search, runs=found)
+        return Score(rate=rate, search=tried, runs=found)
 
 
 def _train(asked: Mapping[str, Json], options: Options, workspace: Workspace) -> Result:

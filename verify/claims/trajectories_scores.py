@@ -57,6 +57,10 @@ class Score:
             return {}
         return {seed: run["metrics"][test]["accuracy"] for seed, run in self.runs.items() if run is not None}
 
+    def count(self, test: str) -> int | None:
+        """In how many answers; None where none was given."""
+        return int(self.found[0]["metrics"][test]["count"] or 0) or None if self.found else None
+
     def mean(self, value: str) -> float | None:
         """The mean over seeds of a plain number of the results."""
         known = [run[value] for run in self.found if run[value] is not None]

@@ -36,9 +36,7 @@ def _percent(found: Number) -> Number:
 
 
 def _accuracy(score: Score, test: str) -> Number:
-    values = score.values(test)
-    count = int(score.found[0]["metrics"][test]["count"] or 0) if score.found else 0
-    return _percent(statistics.number(values, count=count or None))
+    return _percent(statistics.number(score.values(test), count=score.count(test)))
 
 
 def _accuracy_table(arm: Arm, entrants: Sequence[Entrant], scores: Scores, description: str, *, writers: bool) -> Table:

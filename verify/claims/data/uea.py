@@ -7,6 +7,7 @@ others keep their times.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -38,6 +39,14 @@ class Recordings:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def digest(self) -> bytes:
+        """A hash of everything that is known of them."""
+        whole = hashlib.sha256(repr((self.classes, len(self))).encode())
+        whole.update(self.labels.tobytes())
+        for places, values in zip(self.places, self.values, strict=True):
+            whole.update(repr(values.shape).encode() + places.tobytes() + values.tobytes())
+        return whole.digest()
 
 
 def read_pair(path: Path) -> tuple[str, Recordings, Recordings]:
