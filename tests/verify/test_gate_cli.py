@@ -391,6 +391,12 @@ def test_a_run_against_itself_and_what_is_made_slow(here, tmp_path, monkeypatch)
     assert json.loads((tmp_path / "calibration.json").read_text()) == found
     slow = {(side, request["name"]): request["slow"] for side, _, request in workers.asked}
     assert {key for key, factor in slow.items() if factor != 1} == {("head", "bench.time_more")}
+    asked = len(workers.asked)
+    assert cli(*given).exit_code == 0
+    assert len(workers.asked) == asked  # all three are there
+    assert cli("--aa", "4", *given[2:], "--json", tmp_path / "out").exit_code == 0
+    assert asked < len(workers.asked) < 2 * asked  # one more
+    assert json.loads((tmp_path / "out").read_text())["trials"] == 4
     assert cli("--aa", "1", "--base", "HEAD", "--bench", "nowhere", "--store", tmp_path).exit_code == 4
 
 
