@@ -1,6 +1,7 @@
 """Profiles, a cache folder of its own for every session, and mpmath's precision given back after every test."""
 
 import os
+import signal
 from contextlib import nullcontext
 
 import hypothesis
@@ -34,6 +35,17 @@ def _cache_folder(tmp_path_factory):
     patch.setenv("HIPPO_VERIFY_CACHE", str(tmp_path_factory.mktemp("cache")))
     yield
     patch.undo()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _interrupts():
+    """Ctrl-C is a Ctrl-C, here and in what tests start, also where a shell runs the tests in its background."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    if before is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(autouse=True, scope="session")
