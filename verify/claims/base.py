@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from verify.claims.workspace import Workspace
@@ -37,6 +37,10 @@ class Standing(StrEnum):
     UNDECIDED = "undecided"
     NOT_RUN = "not run"
     ERROR = "error"
+
+
+UNJUDGED: Final = "the smoke scale tests the machinery: nothing is judged from it"
+"""Why a statement is undecided at `Scale.SMOKE`."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,13 +8,12 @@ from statistics import fmean
 from typing import Any, Final
 
 from verify.claims import statistics
-from verify.claims.base import Curve, Figure, Number, Outcome, Result, Scale, Standing, Statement, Table
+from verify.claims.base import UNJUDGED, Curve, Figure, Number, Outcome, Result, Scale, Standing, Statement, Table
 from verify.claims.gating_cells import CELLS
 from verify.claims.gating_memories import EXACT
 from verify.claims.gating_steps import REACH, RULES
 
 SOURCE: Final = "HiPPO (2008.07669), section 2.5"
-SMOKE: Final = "the smoke scale tests the machinery: nothing is judged from it"
 UNRUN: Final = "it was not run"
 STEPS: Final = (
     "dt = g under Euler, g/(1 - g) under backward Euler, 2g/(2 - g) under the bilinear rule, -log(1 - g) under a hold"
@@ -69,7 +68,7 @@ def _statements(measured: Measured) -> list[Statement]:
     if measured.scale is not Scale.SMOKE:
         return said
     return [
-        one if one.standing is Standing.NOT_RUN else replace(one, standing=Standing.UNDECIDED, message=SMOKE)
+        one if one.standing is Standing.NOT_RUN else replace(one, standing=Standing.UNDECIDED, message=UNJUDGED)
         for one in said
     ]
 

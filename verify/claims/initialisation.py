@@ -333,13 +333,12 @@ def _cost(found: Found) -> Statement:
 
 
 def _memory_table(found: Found) -> Table:
-    names = list(systems.responses(8))
     rows = tuple(
         (
-            f"{name}",
+            name,
             tuple(_number(None if result is None else result[name]["mean"], order) for order, result in found.items()),
         )
-        for name in names
+        for name in systems.responses(8)
     )
     return Table(
         key="memory",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -105,11 +103,6 @@ def copying(lag: int, symbols: int, letters: int, count: int, split: str) -> Spl
 def memoryless(kind: str, letters: int) -> float:
     """What is reached without any memory: a mean squared error of ``adding``, an accuracy of ``copying``."""
     return MEMORYLESS_ERROR if kind == "adding" else 1 / letters
-
-
-def memoryless_loss(kind: str, letters: int) -> float:
-    """The loss without any memory: the mean squared error, or the cross-entropy of a uniform guess in nats."""
-    return MEMORYLESS_ERROR if kind == "adding" else math.log(letters)
 
 
 def _random(kind: str, lag: int, split: str) -> np.random.Generator:

@@ -9,7 +9,7 @@ from typing import Final
 
 from verify.claims import reconstruction_speed as speed
 from verify.claims import statistics
-from verify.claims.base import Outcome, Scale, Standing, Statement
+from verify.claims.base import UNJUDGED, Outcome, Scale, Standing, Statement
 from verify.claims.reconstruction_results import SOURCE, TABLE, Measured, errors
 from verify.claims.reconstruction_signals import Law, foreign
 from verify.claims.reconstruction_tables import drawn, errors_table, long_table, on_the_way, speed_table
@@ -17,7 +17,6 @@ from verify.claims.reconstruction_tables import drawn, errors_table, long_table,
 LIMITS: Final[Mapping[str, float]] = {"error": 0.025, "rule": 0.01, "long": 0.01}
 """What lies below: an error that prints as 0.02 or less, and shares of an error that change none of its digits."""
 ABOVE: Final = "holds where it lies above 0, fails where below"
-SMOKE: Final = "the smoke scale tests the machinery: nothing is judged from it"
 
 
 def judge(measured: Measured) -> Outcome:
@@ -145,7 +144,7 @@ def _statements(measured: Measured) -> list[Statement]:
         one = decisions[key].statement(source=sources[key], **words)
         if key in LIMITS:
             one = _from_below(one, decisions[key].comparison, LIMITS[key])
-        doubt = SMOKE if measured.scale is Scale.SMOKE else "" if key in RACES else strange
+        doubt = UNJUDGED if measured.scale is Scale.SMOKE else "" if key in RACES else strange
         if doubt and one.standing is not Standing.NOT_RUN:
             one = replace(one, standing=Standing.UNDECIDED, message=doubt)
         statements.append(one)
