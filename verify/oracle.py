@@ -4,16 +4,14 @@ What verdicts are judged against comes as Arb balls: each number carries a prove
 side of the reference is the second witness, held against the balls by its tests; here it only serves signals that have
 no form as balls, with the digits that two precisions agreed on for a radius.
 
-A result on disk is named by what was asked and by the source text of the reference, so a changed reference never meets
-an old answer; each file carries a checksum and is replaced atomically, so a torn or foreign file is computed again.
+A result is named by what was asked and by the source text of the reference, so a changed reference never meets an old
+answer; `exact_store` keeps it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-import os
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -28,7 +26,8 @@ import numpy as np
 import hippo_ref
 from verify.boundary import Exact, from_balls, to_exact, to_mpf
 from verify.bounds import Operator
-from verify.case import Case, identity
+from verify.case import Case
+from verify.exact_store import ExactStore, Recent, key_of
 
 PrecisionError = hippo_ref.PrecisionError
 """Raised where an exact answer cannot be had to its digits: the precision was raised until the reference gave up."""
@@ -39,10 +38,11 @@ DIGITS = 50
 
 @lru_cache(maxsize=1)
 def reference_fingerprint() -> str:
-    """Hash of all an exact answer depends on: the source of the reference and of this module, and its arithmetics."""
+    """Hash of all an exact answer depends on: the reference's source, the modules it comes through, its arithmetics."""
     digest = hashlib.sha256(f"{mpmath.__version__} {flint.__version__} {flint.__FLINT_VERSION__}".encode())
     sources = sorted(Path(hippo_ref.__file__).parent.rglob("*.py"))
-    for path in [*sources, Path(__file__), Path(__file__).with_name("boundary.py")]:
+    through = [Path(__file__).with_name(f"{name}.py") for name in ("oracle", "boundary", "exact_store")]
+    for path in [*sources, *through]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -51,60 +51,6 @@ PAIR_DIGITS = 30
 """Digits that a stored pair of doubles is good for."""
 TRUNCATION_DIGITS = (PAIR_DIGITS, 60, 120, 240)
 """Digits tried for the difference of two squares: the last tells a truncation of 1e-110 of the signal from none."""
-
-
-class Store:
-    """Exact arrays by key: a dictionary in front of a folder of checksummed files."""
-
-    def __init__(self, folder: Path | None) -> None:
-        self._memory: dict[str, Exact] = {}
-        self._folder = folder
-
-    def get(self, key: str, compute: Callable[[], Exact]) -> Exact:
-        """The array stored under ``key``, computed and stored if it is not there."""
-        if key not in self._memory:
-            found = self._read(key)
-            if found is None:
-                found = compute()
-                self._write(key, found)
-            self._memory[key] = found
-        return self._memory[key]
-
-    def _path(self, key: str) -> Path | None:
-        return None if self._folder is None else self._folder / key[:2] / key
-
-    def _read(self, key: str) -> Exact | None:
-        path = self._path(key)
-        if path is None:
-            return None
-        try:
-            content = path.read_bytes()
-        except OSError:
-            return None
-        checksum, payload = content[:32], content[32:]
-        if hashlib.sha256(payload).digest() != checksum:
-            return None  # torn or foreign: computed again and replaced
-        dimensions = int.from_bytes(payload[:8], "little")
-        shape = tuple(int(d) for d in np.frombuffer(payload[8 : 8 + 8 * dimensions], dtype="<i8"))
-        parts = np.frombuffer(payload[8 + 8 * dimensions :], dtype="<f8").reshape((3, *shape))
-        return Exact(parts[0], parts[1], parts[2])
-
-    def _write(self, key: str, value: Exact) -> None:
-        path = self._path(key)
-        if path is None:
-            return
-        shape = np.array(value.shape, dtype="<i8")
-        parts = np.stack([value.high, value.low, value.radius]).astype("<f8")
-        payload = len(shape).to_bytes(8, "little") + shape.tobytes() + parts.tobytes()
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=path.parent)
-            with os.fdopen(handle, "wb") as file:
-                file.write(hashlib.sha256(payload).digest() + payload)
-            Path(temporary).replace(path)
-        except OSError:
-            # The cache only saves time: a full or read-only disk must not change a verdict, so go on without it.
-            self._folder = None
 
 
 class Function:
@@ -334,19 +280,26 @@ def known_measures() -> list[dict[str, Any]]:
     ]
 
 
+def _size(operator: Operator) -> int:
+    return 32 * (operator.order**2 + len(operator.times or ())) + 1024  # a float and a pointer each
+
+
 class Oracle:
     """Exact answers for cases, as `Exact` arrays.
 
     Args:
-        folder: where results are kept on disk; None keeps them in memory only.
+        kept: a store of exact arrays, or the folder of one; None keeps them in memory only.
+
+    Attributes:
+        exact: that store.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
-        self._store = Store(folder)
-        self._operators: dict[tuple[Any, ...], Operator] = {}
+    def __init__(self, kept: ExactStore | Path | None = None) -> None:
+        self.exact = kept if isinstance(kept, ExactStore) else ExactStore(kept)
+        self._operators = Recent[Operator](_size)
 
     def _get(self, kind: str, parts: tuple[Any, ...], compute: Callable[[], Exact]) -> Exact:
-        return self._store.get(identity(reference_fingerprint(), kind, *parts), compute)
+        return self.exact.get(key_of(reference_fingerprint(), kind, *parts), compute)
 
     def measure(self, case: Case) -> Any:
         """The reference's measure of a case; ValueError for parameters outside their domain."""
@@ -447,9 +400,7 @@ class Oracle:
     def operator(self, case: Case, times: tuple[float, ...] | None = None) -> Operator:
         """What the bounds need to know of a case; the same object for the same rule and times of samples."""
         key = (*self._rule(case), times)
-        if key not in self._operators:
-            self._operators[key] = replace(self._operator(case), times=times)
-        return self._operators[key]
+        return self._operators.get(key) or self._operators.put(key, replace(self._operator(case), times=times))
 
     def _operator(self, case: Case) -> Operator:
         A, B = self.system(case)
