@@ -28,6 +28,7 @@ STEPPING = ("step", "scan", "gradient", "timed_scan", "batch_scan", "resume")
 """Those in which the discretization rule plays a part."""
 
 DTYPES = ("float64", "float32")
+DEVICES = ("cpu", "cuda")
 DEFAULT_ORDERS = (4, 8, 16, 32, 64)
 LARGEST_ORDER = 4096
 """Exact answers of larger ones take hours."""

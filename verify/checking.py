@@ -75,6 +75,9 @@ def check(
         oracle: exact answers; default: kept in the user's cache folder.
         progress: called with a description, the number done and the number in all.
 
+    Returns:
+        What was found: a verdict for every check and case, also those that did not apply, and the diagnosis.
+
     Raises:
         UsageError: arguments that do not make a case.
     """
@@ -148,10 +151,11 @@ def _fill(
         report.convention, settled, judged = settle(subject, cases[0], oracle)
         cases = [replace(case, parameters=settled.parameters) for case in cases]
     work = [(replace(case, level=name)) for case in cases for name in levels]
+    report.verdicts = found = list[Verdict]()
     for done, case in enumerate(work):
         if progress is not None:
             progress(case.describe(), done, len(work))
-        report.verdicts.extend(verdicts_of(case, judged, oracle, suite, checks))
+        found.extend(verdicts_of(case, judged, oracle, suite, checks))
     if any(verdict.status is Status.FAIL for verdict in report.verdicts):
         report.diagnosis = diagnose(judged, report.verdicts, oracle)
     if progress is not None:

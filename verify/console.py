@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape as unmarked
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
-from verify.expected import stated
 from verify.text import one_line
 from verify.verdict import Status, Verdict
 from verify.workflow import inert
 
 if TYPE_CHECKING:  # it imports all that a campaign needs, and most commands are none
-    from verify.campaign import Report, Unit
+    from verify.campaign import Report
 
 STYLES = {
     Status.PASS: "green",
@@ -63,39 +61,6 @@ def progress(wanted: bool) -> Iterator[Callable[[str, int, int], None]]:
         yield lambda text, done, total: bar.update(task, description=escape(text), completed=done, total=total)
 
 
-@contextmanager
-def campaign_progress(wanted: bool, total: int) -> Iterator[Callable[[Unit, list[Verdict], int], None]]:
-    """A bar on a terminal; in a log a plain line every twentieth of the way, and every failure as it comes."""
-    console = make_console(stderr=True)
-    live = wanted and console.is_terminal
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, transient=True, disable=not live) as bar:
-        task = bar.add_task("campaign", total=total)
-        said: set[tuple[str, str]] = set()
-
-        def on_unit(unit: Unit, verdicts: list[Verdict], done: int) -> None:
-            bad = [v for v in verdicts if v.status in (Status.FAIL, Status.ERROR, Status.UNEXPECTED_PASS)]
-            for verdict in bad:
-                if (unit.target, verdict.check) in said:
-                    continue
-                said.add((unit.target, verdict.check))
-                line = f"{verdict.status} {unit.target} {verdict.check} {verdict.case.describe()}: {verdict.message}"
-                bar.console.print(escape(line), soft_wrap=True)
-            bar.update(
-                task, completed=done, description=escape(f"{unit.target} {unit.case.measure} N={unit.case.order}")
-            )
-            if wanted and not live and (done == total or done % max(total // 20, 1) == 0):
-                console.print(f"{done}/{total} units")
-
-        yield on_unit
-
-
 def show_check(report: Report) -> None:
     """The word, the causes, the failures, the table."""
     console = make_console()
@@ -128,7 +93,7 @@ def show_check(report: Report) -> None:
         console.print(f"  [magenta]{escape(note)}[/]", soft_wrap=True)
     if report.coverage.shortfall:
         console.print(f"  [yellow]coverage is too small: {report.coverage.shortfall}[/]")
-    console.print(_table(report.verdicts, lambda verdict: verdict.check, "check"))
+    console.print(verdict_table(report.verdicts, lambda verdict: verdict.check, "check"))
 
 
 def show_finding(holds: bool | None, what: str, text: str) -> None:
@@ -158,39 +123,30 @@ def show_counterexamples(report: Report, command: list[str]) -> None:
         )
 
 
-def show_campaign(report: Report, store: Path) -> None:
-    """A row per target and measure, then the word."""
-    console = make_console()
-    console.print(_table(report.verdicts, lambda v: f"{v.case.target}  {v.case.measure}", "target"))
-    seen = set()
-    for verdict in report.verdicts:
-        reason, _ = stated(verdict.message)
-        if verdict.status is Status.EXPECTED_FAIL and (verdict.case.target, reason) not in seen:
-            seen.add((verdict.case.target, reason))
-            console.print(f"  [yellow]expected[/] {escape(verdict.case.target)}: {escape(reason)}", soft_wrap=True)
-    for note in report.notes:
-        console.print(f"  [magenta]{escape(note)}[/]", soft_wrap=True)
-    if report.coverage.shortfall:
-        console.print(f"  [yellow]coverage is too small: {report.coverage.shortfall}[/]")
-    counts = ", ".join(f"{number} {name}" for name, number in report.counts.items() if number)
-    console.print(f"{WORDS[report.status]}  {counts}")
-    console.print(f"verdicts: {store / 'verdicts.jsonl'}")
+def verdict_table(verdicts: Iterable[Verdict], key: Callable[[Verdict], str], title: str) -> Table:
+    """A row per name: verdicts by status, numbers compared, the worst error.
 
-
-def _table(verdicts: list[Verdict], key: Callable[[Verdict], str], title: str) -> Table:
+    Args:
+        verdicts: read once.
+        key: the name of a verdict's row.
+        title: what names are.
+    """
+    rows: dict[str, Counter[Status]] = {}
+    compared, worst = Counter[str](), dict[str, float]()
+    for verdict in verdicts:
+        name = key(verdict)
+        rows.setdefault(name, Counter())[verdict.status] += 1
+        compared[name] += verdict.compared
+        if verdict.ratio is not None:
+            worst[name] = max(verdict.ratio, worst.get(name, verdict.ratio))
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column(title)
-    shown = [status for status in Status if any(v.status is status for v in verdicts)]
+    shown = [status for status in Status if any(counted[status] for counted in rows.values())]
     for status in shown:
         table.add_column(str(status).lower().replace("_", " "), justify="right", style=STYLES[status])
     table.add_column("compared", justify="right")
     table.add_column("worst error ÷ bound", justify="right")
-    for name in dict.fromkeys(map(key, verdicts)):
-        mine = [v for v in verdicts if key(v) == name]
-        counted = Counter(v.status for v in mine)
-        ratios = [v.ratio for v in mine if v.ratio is not None]
+    for name, counted in rows.items():
         cells = [str(counted[status] or "") for status in shown]
-        table.add_row(
-            escape(name), *cells, f"{sum(v.compared for v in mine):,}", f"{max(ratios):.2g}" if ratios else ""
-        )
+        table.add_row(escape(name), *cells, f"{compared[name]:,}", f"{worst[name]:.2g}" if name in worst else "")
     return table

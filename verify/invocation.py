@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import time
 from collections.abc import Iterator
-from typing import NoReturn
+from enum import StrEnum
+from typing import Final, NoReturn
 
 import typer
 
@@ -13,12 +15,34 @@ from verify.workflow import inert
 
 USAGE = 2
 """Exit code of a wrong usage or configuration."""
+IMPATIENCE: Final = 2.5
+"""Seconds in which a second Ctrl-C does not disturb what the first one has begun to end."""
+
+
+class Suite(StrEnum):
+    """How much is tried."""
+
+    quick = "quick"
+    full = "full"
 
 
 def fail(message: str, code: int = USAGE) -> NoReturn:
     """End the command with a message on standard error and an exit code."""
     typer.echo(f"hippo-verify: {inert(message)}", err=True)
     raise typer.Exit(code)
+
+
+def integers(text: str, option: str = "--orders") -> list[int]:
+    """Whole numbers with commas between them; anything else ends the command."""
+    try:
+        return [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        fail(f"{option} is {text!r}; accepted: integers with commas, such as 4,8,16")
+
+
+def words(text: str | None) -> list[str] | None:
+    """Words with commas between them, or None where there is no text."""
+    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
 
 
 def given_options(
@@ -51,3 +75,27 @@ def terminable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Ctrl-C and SIGTERM end the body alike, by KeyboardInterrupt, and a second one does not disturb the end.
+
+    A signal that comes within `IMPATIENCE` of the last one is passed over; a later one interrupts again, in case that
+    the first was swallowed.
+    """
+    last = float("-inf")
+
+    def interrupt(*_: object) -> None:
+        nonlocal last
+        before, last = last, time.monotonic()
+        if last - before > IMPATIENCE:
+            raise KeyboardInterrupt
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, interrupt) for number in signals]
+    try:
+        yield
+    finally:
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)

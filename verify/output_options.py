@@ -9,9 +9,11 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+
+from verify.invocation import fail
 
 if TYPE_CHECKING:
     from verify.campaign import Report
@@ -46,6 +48,29 @@ class Outputs:
         """Empty, or what is wrong with the options, as a sentence."""
         piped = [f"--{name}" for name, path in self.files.items() if str(path) == "-"]
         return f"{' and '.join(piped)} are both '-': standard output takes one" if len(piped) > 1 else ""
+
+    def refuse_misuse(self) -> None:
+        """End the command if the options are at odds."""
+        wrong = self.misuse()
+        if wrong:
+            fail(wrong)
+
+    def deliver(self, report: Report, tell: Callable[[], None], named: Report | None = None) -> NoReturn:
+        """Write the outputs, tell whoever looks on, and end the command with the exit code.
+
+        Args:
+            report: what was found.
+            tell: says it to a person.
+            named: as for `write`.
+        """
+        try:
+            self.write(report, named)
+        except ValueError as error:
+            fail(str(error))
+        with self.aside():
+            tell()
+            self.annotate(report)
+        raise typer.Exit(report.exit_code)
 
     def write(self, report: Report, named: Report | None = None) -> None:
         """Write the files, and the summary of a step.

@@ -140,6 +140,9 @@ def parametrize_with_checks(
         seed: seed of the drawn inputs; default: what ``pytest --hippo-seed`` says, else 0.
         expected: TOML file of expected failures; its targets are the names in the tests' names.
 
+    Returns:
+        The decorator; the test takes one argument, ``check``, and calls it without any.
+
     Warns:
         UserWarning: an entry of that file has expired; the failures it spoke of fail again.
 

@@ -99,7 +99,8 @@ def replay(
         seen = "; ".join(dict.fromkeys(f"{a.case.measure} {a.case.level} {a.case.method}" for a in found[:8]))
         raise UsageError(f"nothing to ask with {said}: the files hold {seen}")
     truth = oracle or default_oracle()
-    report = Report(name, [], provenance=collect(0), convention_mode=convention)
+    verdicts: list[Verdict] = []
+    report = Report(name, verdicts, provenance=collect(0), convention_mode=convention)
     subjects: dict[str | None, Target] = {}
     settled: dict[tuple[Any, ...], Target] = {}
     try:
@@ -122,7 +123,7 @@ def replay(
                     report.convention, _, settled[key] = settle(subject, asked.case, truth)
                 except TargetError:
                     settled[key] = subject  # asked below, it will say so again
-            report.verdicts.append(_verdict(asked, settled.get(key, subject), truth))
+            verdicts.append(_verdict(asked, settled.get(key, subject), truth))
     finally:
         for subject in subjects.values():
             subject.close()
@@ -293,6 +294,9 @@ def parametrize_with_counterexamples(
         targets: as for `verify.check`.
         folder: with the files; kept under version control, so that what was repaired stays repaired.
         options: of `replay`.
+
+    Returns:
+        The decorator; the test takes one argument, ``counterexample``, and calls it without any.
 
     Raises:
         UsageError: no such folder.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import verify
-from verify import campaign
+from verify import campaign, judging
 from verify.cases import make_case
 from verify.checks import SUITES
 from verify.result import LiveTarget
@@ -35,7 +35,7 @@ def anew(folder, jobs, seed=SUITE.seed, targets=TARGETS):
     """A campaign that finds nothing of an earlier one: a folder of exact answers of its own, no oracle, no worker."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HIPPO_VERIFY_CACHE", str(folder / "cache"))
-        patch.setattr(campaign, "_ORACLES", [])
+        patch.setattr(judging, "_ORACLES", [])
         campaign.close_targets()
         units = campaign.plan(
             targets, measures=["legs", "fout"], orders=[1, 3, 8], methods=["bilinear"], dtypes=["float64"],

@@ -8,6 +8,7 @@ from importlib import metadata
 from typing import Any, Literal
 
 from verify.case import LARGEST_ORDER, STEPPING, Case
+from verify.extras import OURS, bringing
 
 FAMILIES = {"gbt": "gbt(a)", "hold": "hold(d)"}
 """Rules that come in families, and the name of all members together."""
@@ -69,11 +70,13 @@ class Adapter(Capabilities, ABC):
     Attributes:
         summary: one line about what it is.
         distribution: name on PyPI, or None for our own.
+        needs: name on PyPI of what has to be installed for it; default: the distribution.
         convention: ``exact``, or ``auto`` where the library is known to use another consistent convention.
     """
 
     summary: str
     distribution: str | None = None
+    needs: str | None = None
     convention: Literal["exact", "auto"] = "exact"
 
     @abstractmethod
@@ -81,13 +84,17 @@ class Adapter(Capabilities, ABC):
         """The object to call for a case, with methods named after levels. Imports the library."""
 
     def version(self) -> str | None:
-        """Installed version of the library, None if it is not installed."""
-        if self.distribution is None:
-            return metadata.version("hippo-verify")
+        """Version of the library, None if it, or what it needs, is not installed."""
+        return None if self.missing() else metadata.version(self.distribution or OURS)
+
+    def missing(self) -> str | None:
+        """None, or what is not installed and how it is."""
+        needed = self.needs or self.distribution or OURS
         try:
-            return metadata.version(self.distribution)
+            metadata.version(needed)
         except metadata.PackageNotFoundError:
-            return None
+            return f"{needed} is not installed: {bringing(needed)}"
+        return None
 
 
 def _listing(parameters: Mapping[str, str]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from verify.adapters import ADAPTERS, entry_points
-from verify.adapters.base import Capabilities
+from verify.adapters.base import Adapter, Capabilities
 from verify.adapters.described import described
 from verify.adapters.exec_protocol import PREFIX, Program
 from verify.case import LEVELS, Case
@@ -121,13 +121,17 @@ class IsolatedTarget(Target):
             answer = self._answer(request)
         except WorkerError as error:
             evidence = {"traceback": error.traceback, "stdout": error.stdout, "stderr": error.stderr}
-            failure = TargetError(error.kind, error.message, {k: v[-4000:] for k, v in evidence.items() if v})
+            message = f"{error.message} ({missing})" if (missing := self._missing()) else error.message
+            failure = TargetError(error.kind, message, {k: v[-4000:] for k, v in evidence.items() if v})
             if error.kind in ("timeout", "crash", "exit", "memory", "load") or not self._worker.alive:
                 self._deaths += GIVE_UP if error.kind == "load" else 1
                 self._died[asked] = self._last = failure
             raise failure from None
         self._deaths = 0
         return answer
+
+    def _missing(self) -> str | None:
+        return self.adapter.missing() if isinstance(self.adapter, Adapter) else None
 
     def _answer(self, request: Mapping[str, Any]) -> Any:
         """Ask the worker; a fresh one too, where its end may be the doing of another target that it has served."""

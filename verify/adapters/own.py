@@ -32,6 +32,7 @@ class Own(Adapter):
         self.output = output
         self.key = f"hippo-fast-{backend}" if output == "states" else f"hippo-fast-{backend}-{output}"
         self.summary = f"hippo_fast.scan on {backend}" + (", the last state alone" if output == "last" else "")
+        self.needs = {"numba": "numba", "torch": "torch"}.get(backend)
         # Operators, single updates and read-outs are numpy whatever runs the scan; gradients are torch's.
         own = {"numpy": ("matrices", "step", "reconstruct"), "torch": ("gradient",)}.get(backend, ())
         self.levels = (*own, "scan", "timed_scan", "batch_scan")

@@ -57,14 +57,15 @@ def check(
     truth = oracle or default_oracle()
     digest = hashlib.sha256(answers.read_bytes()).hexdigest() if answers.is_file() else None  # a pipe is read once
     files = {"vectors": document.checksum, "answers": digest}
-    report = Report(given.program, [], provenance={**collect(0), **files})
+    verdicts: list[Verdict] = []
+    report = Report(given.program, verdicts, provenance={**collect(0), **files})
     judged: list[Judged] = []
     for done, (name, record) in enumerate(document.vectors.items(), start=1):
         question = Question(record, given.program, given.dtype)
-        report.verdicts.append(_verdict(question, given, truth, judged))
+        verdicts.append(_verdict(question, given, truth, judged))
         if progress is not None:
             progress(name, done, len(document.vectors))
-    report.verdicts.extend(_about_ids(given, document, max_unsupported))
+    verdicts.extend(_about_ids(given, document, max_unsupported))
     report.diagnosis = [*_unknown_ids(given, document), *name_defects(judged, truth)]
     return report
 
