@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from difflib import get_close_matches
 from typing import Final
 
 LONGEST: Final = 500
@@ -46,3 +47,35 @@ def plain(text: str) -> str:
     text = re.sub(r"\s+", " ", text).strip()
     text = re.sub(r"[\\`*\[\]<>|~]|(?<!\w)_|_(?!\w)|&(?=#?\w+;)", r"\\\g<0>", text)
     return re.sub(r"@(?=\w)", "@\u200b", text)  # would call somebody in a pull request
+
+
+def closest(given: object, known: Sequence[str]) -> str:
+    """`` (did you mean X?)`` where something that is accepted looks like what was given, or empty."""
+    close = get_close_matches(str(given), known, n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def accepted(given: object, known: Sequence[str]) -> str:
+    """The end of a sentence about something that is not accepted."""
+    return f"accepted: {', '.join(known)}{closest(given, known)}"
+
+
+def cut(lines: Iterable[str], room: int, end: str) -> str:
+    """Lines as a text of at most ``room`` bytes; what is too much is left out at a line's end, and that is said."""
+    lines = list(lines)
+    text = "\n".join(lines) + "\n"
+    if _size(text) <= room:
+        return text
+    last = f"\n{end}\n"
+    kept: list[str] = []
+    left = room - _size(last)
+    for line in lines:
+        left -= _size(line) + 1
+        if left < 0:
+            break
+        kept.append(line)
+    return "\n".join(kept) + "\n" + last if kept else ""
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "backslashreplace"))

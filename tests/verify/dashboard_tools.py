@@ -166,10 +166,13 @@ def verdict_store(folder, commit, *, dirty=False, target="hippo-fast-numpy"):
     from verify.verdict import Status, Verdict
 
     store = VerdictStore(folder, {"commit": commit, "dirty": dirty, "seed": 0}, "f")
-    for measure, status, measured in (("legs", Status.PASS, 2e-16), ("fout", Status.FAIL, 1.0)):
+    keys = []
+    for index, (measure, status, measured) in enumerate((("legs", Status.PASS, 2e-16), ("fout", Status.FAIL, 1.0))):
         case = Case(target, measure, 8, level="scan", dt=None if measure == "legs" else 0.5)
-        store.add(case.id, [Verdict("scan", "the claim", case, status, measured, 1e-15, "a lemma", 12, message="said")])
-    store.end([])
+        verdict = Verdict("scan", "the claim", case, status, measured, 1e-15, "a lemma", 12, message="said")
+        store.add(index, case.id, [verdict])
+        keys.append(case.id)
+    store.end(keys, [])
     return folder
 
 

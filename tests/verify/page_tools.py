@@ -8,7 +8,7 @@ class Page(HTMLParser):
 
     def __init__(self, html):
         super().__init__()
-        self.elements, self.text, self.data, self._script = [], [], "", None
+        self.elements, self.text, self.scripts, self._script = [], [], {}, None
         self.feed(html)
         self.close()
 
@@ -22,8 +22,13 @@ class Page(HTMLParser):
     def handle_data(self, data):
         if self._script is None:
             self.text.append(data)
-        elif self._script == "drawings":
-            self.data += data
+        else:
+            self.scripts[self._script] = self.scripts.get(self._script, "") + data
+
+    @property
+    def data(self):
+        """The drawings that are in the page."""
+        return self.scripts.get("drawings", "")
 
     @property
     def words(self):

@@ -25,7 +25,7 @@ from verify.cases import METHODS, make_case
 from verify.checks.base import judge
 from verify.folders import cache_folder
 from verify.metrics import norm, ratio, worst_index
-from verify.oracle import Oracle, Store
+from verify.oracle import Oracle
 from verify.verdict import Status
 
 EXTREMES = [0.0, -0.0, 5e-324, 1e-300, 1.0, -1.5, 1e300, math.inf, -math.inf, math.nan]
@@ -191,26 +191,6 @@ def test_an_infinite_limit_decides_nothing():
         where=lambda i: {"what": "x"},
     )
     assert finding.status is Status.INCONCLUSIVE
-
-
-class TestStore:
-    def test_a_torn_or_foreign_file_is_computed_again(self, tmp_path):
-        value = to_exact([mpmath.mpf(1) / 3, mpmath.mpf(2)], (2,), 15)
-        Store(tmp_path).get("abcdef", lambda: value)
-        (path,) = [p for p in tmp_path.rglob("*") if p.is_file()]
-        again = Store(tmp_path).get("abcdef", lambda: pytest.fail("it is on disk"))
-        assert (again.high == value.high).all()
-        assert (again.low == value.low).all()
-        assert (again.radius == value.radius).all()
-        for damage in (path.read_bytes()[:-3], b"", b"x" * 100):
-            path.write_bytes(damage)
-            assert (Store(tmp_path).get("abcdef", lambda: value).high == value.high).all()
-
-    def test_an_unwritable_folder_only_costs_time(self, tmp_path):
-        blocked = tmp_path / "file"
-        blocked.write_text("not a folder")
-        value = to_exact([mpmath.mpf(1)], (1,), 50)
-        assert Store(blocked).get("abcdef", lambda: value) is value
 
 
 @given(st.fractions(max_denominator=64, min_value=-8, max_value=8), st.integers(1, 6))

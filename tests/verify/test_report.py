@@ -1,5 +1,4 @@
 import json
-import os
 import re
 import shlex
 import subprocess
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from page_tools import Page
+from report_tools import HOSTILE, PROVENANCE, Front, ended, every_status, lines_of, passed, written
 
 pytest.importorskip("jinja2")
 pytest.importorskip("plotly")
@@ -16,119 +16,28 @@ pytest.importorskip("plotly")
 from verify.campaign import overall
 from verify.case import Case
 from verify.report import canvas, coverage, failures, pictures, records, slopes, summary, write_report
-from verify.report.page import embedded, render, templates
-from verify.verdict import SCHEMA, Status, Verdict
+from verify.report.page import embedded, templates
+from verify.report.site import render
+from verify.verdict import Status
 
-HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)><!-- \u2028 ${{7*7}} {{7*7}} 'q' \"w\""
-PROVENANCE = {
-    "kind": "provenance",
-    "schema": SCHEMA,
-    "fingerprint": "f",
-    "time": "2026-01-02T03:04:05+00:00",
-    "versions": {"hippo-verify": "0.1.0", "python": "3.12.1", "numpy": "2.1.0"},
-    "commit": "0123456789abcdef",
-    "dirty": True,
-    "platform": "Linux",
-    "cpu": "A CPU",
-    "cores": 4,
-    "threads": {"OMP_NUM_THREADS": "1"},
-    "seed": 7,
-}
-
-
-def passed(case, check="scan", measured=1e-16, bound=1e-15, **fields):
-    return Verdict(check, f"the claim of {check}", case, Status.PASS, measured, bound, "a lemma", 12, **fields)
-
-
-def ended(status, case, message, check="scan", **fields):
-    return Verdict(check, f"the claim of {check}", case, status, message=message, **fields)
-
-
-def every_status():
-    """Verdicts with every status, two targets, two measures, both dtypes, zero errors and a hostile message."""
-    verdicts = []
-    for dtype in ("float64", "float32"):
-        for order in (4, 8):
-            for measure, parameters, dt in (("legs", (), None), ("legt", (("theta", "1/2"),), 0.0078125)):
-                case = Case("ours", measure, order, level="scan", dtype=dtype, dt=dt, parameters=parameters)
-                verdicts += [passed(case, measured=0.0 if order == 4 else 1e-16)]
-                verdicts += [
-                    ended(Status.UNSUPPORTED, replace(case, level="step"), "no single step of this rule", "step")
-                ]
-    wrong = Case("their's.module:make", "legs", 8, level="scan")
-    worst = {
-        "what": "state 3",
-        "index": [3],
-        "got": 1.5,
-        "expected": 1.0,
-        "input": {"samples": ["0x1.0p+3", "-0x1.0p+1"]},
-    }
-    cause = [{"defect": "doubled_B", "text": "B is doubled", "evidence": "it equals 2 B", "unexplained": 0.0}]
-    details = {"smallest": {"what": "state 0", "got": 2.0, "expected": 1.0}, "diagnosis": cause}
-    verdicts += [
-        ended(
-            Status.FAIL,
-            wrong,
-            "state 3 is off",
-            measured=0.5,
-            bound=1e-15,
-            bound_source="a lemma",
-            worst=worst,
-            details=details,
-        ),
-        ended(Status.ERROR, replace(wrong, order=16), HOSTILE, worst={"kind": "raised", "traceback": HOSTILE}),
-        ended(Status.INCONCLUSIVE, replace(wrong, order=4), "rounding alone explains it", measured=3.0, bound=1.0),
-        ended(
-            Status.EXPECTED_FAIL, wrong, "off [expected: it has another sign; https://example.org/issue/1]", "matrices"
-        ),
-        Verdict(
-            "ode",
-            "c",
-            wrong,
-            Status.UNEXPECTED_PASS,
-            0.0,
-            1.0,
-            "a lemma",
-            3,
-            message="passes, but was expected to fail: x",
-        ),
-        passed(
-            Case("ours", "legs", 4, level="scan"),
-            "convergence",
-            details={
-                "lengths": [64, 128],
-                "errors": [1e-2, 5e-3],
-                "rule_errors": [1e-2, 5e-3],
-                "nominal_order": 1,
-                "order": 1.0,
-            },
-        ),
-    ]
-    return verdicts
-
-
-def lines_of(verdicts, notes=("expected failure matched nothing: target = x",), end=True):
-    lines = [json.dumps(PROVENANCE)]
-    for verdict in verdicts:
-        lines.append(json.dumps({"kind": "verdict", **verdict.to_json()}))
-        lines.append(json.dumps({"kind": "unit", "key": f"{verdict.case.id}:quick:7"}))
-    return [*lines, json.dumps({"kind": "end", "notes": list(notes)})] if end else lines
+UNIT = '{"kind": "unit", "key": "a:quick:0"}'
 
 
 @pytest.fixture
 def store(tmp_path):
-    def write(text):
-        path = tmp_path / "store" / "verdicts.jsonl"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text if isinstance(text, str) else "".join(f"{line}\n" for line in text), encoding="utf-8")
-        return path.parent
+    return lambda lines: written(tmp_path / "store", lines)
 
-    return write
+
+@pytest.fixture(scope="module")
+def front(tmp_path_factory):
+    """The front page of a store with every status."""
+    folder = tmp_path_factory.mktemp("report")
+    return Front(write_report(written(folder / "store", lines_of(every_status())), folder / "out"))
 
 
 @pytest.fixture
-def page(store, tmp_path):
-    return Page(write_report(store(lines_of(every_status())), tmp_path / "out").read_text(encoding="utf-8"))
+def page(front):
+    return front
 
 
 def test_the_page_says_what_is_right_and_wrong_and_why(page):
@@ -139,7 +48,7 @@ def test_the_page_says_what_is_right_and_wrong_and_why(page):
     assert "B is doubled (it equals 2 B)" in words
     assert "it has another sign (https://example.org/issue/1)" in words
     for fact in (
-        "2026-01-02T03:04:05+00:00",
+        "2026-01-02 03:04:05 UTC",
         "0123456789ab with uncommitted changes",
         "A CPU, 4 cores",
         "OMP_NUM_THREADS=1",
@@ -196,17 +105,15 @@ def test_the_command_is_one_that_the_command_line_accepts(store):
 def test_hostile_text_is_shown_and_never_markup(page):
     tags = {tag for tag, _ in page.elements}
     assert "img" not in tags
-    assert [tag for tag, _ in page.elements].count("script") == 3
+    assert [tag for tag, _ in page.elements].count("script") == 2
     assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
     assert "</script><script>alert(1)</script>" in page.words
     assert "{{7*7}}" in page.words
 
 
 def test_hostile_text_in_a_figure_is_no_markup_for_plotly(page):
-    data = json.loads(page.data)
-    assert "<img" not in page.data
-    assert "</" not in page.data
-    texts = json.dumps(data).replace("<extra></extra>", "")
+    texts = json.dumps([p["figure"] for listed in page.drawings().values() for p in listed])
+    texts = texts.replace("<extra></extra>", "")
     assert "&lt;img src=x" in texts
     assert not re.search(r"<(?!/?b>|br>)", texts)
 
@@ -223,7 +130,7 @@ def test_nothing_is_loaded_from_a_network(page):
         if tag in loading:
             assert not re.match(r"(https?:)?//", attributes.get("src") or attributes.get("href") or "")
     policy = next(a["content"] for tag, a in page.elements if a.get("http-equiv") == "Content-Security-Policy")
-    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert re.match(r"default-src 'none'; script-src 'sha256-[^' ]+' 'strict-dynamic'; style-src", policy)
     style = (templates() / "style.css").read_text(encoding="utf-8")
     assert "url(" not in style
     assert "@import" not in style
@@ -231,7 +138,7 @@ def test_nothing_is_loaded_from_a_network(page):
 
 def test_a_link_of_a_hostile_record_is_text_unless_it_is_http(store):
     hostile = ended(Status.EXPECTED_FAIL, Case("t"), "off [expected: why; javascript:alert(1)]")
-    page = Page(render(records.read(store(lines_of([hostile])))))
+    page = Page(render(records.read(store(lines_of([hostile]))))["index.html"])
     assert "javascript:alert(1)" in page.words
     assert not any((a.get("href") or "").startswith("javascript") for _, a in page.elements)
 
@@ -255,13 +162,16 @@ def test_a_store_with_provenance_alone_gives_a_page(store, tmp_path):
     [
         ("", "is empty; expected the verdicts.jsonl"),
         ("\n\n", "is empty"),
-        ("hello\n", "line 1 of .* is not a line of kind provenance: 'hello'; expected the verdicts.jsonl"),
+        ("hello\n", "line 1 of .* is not a line of kind provenance: 'hello.*; expected the verdicts.jsonl"),
         ('{"a": 1}\n', "line 1 of .* is not a line of kind provenance"),
         ("[1]\n[2]\n", "line 1 of .* is not a line of kind provenance"),
         (json.dumps({**PROVENANCE, "schema": "other/9"}), "has schema 'other/9', this version reads 'hippo-verify/1'"),
         ([json.dumps(PROVENANCE), "broken", '{"kind": "end"}'], "line 2 of .* is not a JSON object"),
         ([json.dumps(PROVENANCE), '{"kind": "tea"}', '{"kind": "end"}'], "line 2 of .* is of kind 'tea', accepted"),
-        ([json.dumps(PROVENANCE), '{"kind": "verdict"}', '{"kind": "end"}'], "line 2 of .* is no verdict .KeyError"),
+        (
+            [json.dumps(PROVENANCE), '{"kind": "verdict"}', UNIT, '{"kind": "end"}'],
+            "line 2 of .* is no verdict .KeyErr",
+        ),
         (
             [json.dumps(PROVENANCE), json.dumps(PROVENANCE), '{"kind": "end"}'],
             "line 2 of .* is not a JSON object of kind verdict",
@@ -279,7 +189,7 @@ def test_a_verdict_with_a_field_of_another_type_is_refused(store, field):
     record = {"kind": "verdict", **passed(Case("t")).to_json()}
     record["case"][field] = ["x"]
     with pytest.raises(ValueError, match=rf"line 2 of .* is no verdict \({field} is \['x'\]\)"):
-        records.read(store([json.dumps(PROVENANCE), json.dumps(record), '{"kind": "end"}']))
+        records.read(store([json.dumps(PROVENANCE), json.dumps(record), UNIT, '{"kind": "end"}']))
 
 
 def test_a_missing_store_is_refused_with_a_sentence(tmp_path):
@@ -336,7 +246,7 @@ def test_convergence_is_drawn_beside_the_nominal_slope():
     quantities = [t["meta"]["quantity"] for t in picture.figure["data"] if "meta" in t]
     assert quantities == ["rule", "slope", "error"]
     slope = picture.figure["data"][1]
-    assert slope["y"] == [1e-2, 5e-3]
+    assert slope["y"] == [2e-2, 1e-2]  # a little above the rule, so that both are seen
 
 
 def test_figures_are_valid_plotly():
@@ -352,10 +262,10 @@ def test_figures_are_valid_plotly():
 def test_coverage_shows_what_did_not_run_and_why(page):
     (reason,) = coverage.reasons(every_status())
     assert (reason.text, reason.cells) == ("no single step of this rule", 8)
-    assert reason.where == ["ours, step: legs, legt (theta = 1/2); bilinear; float64, float32; N = 4, 8 (8 cells)"]
+    assert reason.where == ["ours, step: legs, legt (theta = 0.5); bilinear; float64, float32; N = 4, 8 (8 cells)"]
     assert reason.where[0] in page.words
     titles = [a["title"] for tag, a in page.elements if "cell unsupported" in (a.get("class") or "") and "title" in a]
-    assert titles[0] == "N = 4: unsupported, no single step of this rule"
+    assert titles[0] == "N = 4 to 8: unsupported, no single step of this rule"
 
 
 def test_coverage_tells_what_was_asked_of_others_only():
@@ -364,13 +274,22 @@ def test_coverage_tells_what_was_asked_of_others_only():
     assert "measures: legt" in gaps
     assert "dtypes: float32" in gaps
     line = next(line for line in matrices["ours"].lines if line.check == "scan")
-    assert [cell.letter for cell in line.groups[0]] == ["P", "P", "·"]
+    assert [(cell.letters, cell.title) for cell in line.groups[0]] == [
+        ("PP", "N = 4 to 8: pass, error 0.1 of its bound at most"),
+    ]
+    theirs = next(line for line in matrices["their's.module:make"].lines if line.check == "matrices")
+    assert [(cell.letters, cell.title[:20]) for cell in theirs.groups[0]] == [
+        ("·", ""),
+        ("X", "N = 8: expected fail"),
+        ("·", ""),
+    ]
 
 
-def test_the_page_is_written_whole_or_not_at_all(store, tmp_path, monkeypatch):
+def test_a_report_is_written_whole_or_not_at_all(store, tmp_path, monkeypatch):
     folder = store(lines_of(every_status()))
     page = write_report(folder, tmp_path / "out")
-    before = page.read_bytes()
+    before = {path: path.read_bytes() for path in page.parent.rglob("*") if path.is_file()}
+    monkeypatch.setattr(summary, "SENTENCES", dict.fromkeys(summary.SENTENCES, "Otherwise."))
 
     def fails(self, target):
         raise OSError("no space left")
@@ -378,8 +297,30 @@ def test_the_page_is_written_whole_or_not_at_all(store, tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "replace", fails)
     with pytest.raises(OSError, match="no space left"):
         write_report(folder, tmp_path / "out")
-    assert page.read_bytes() == before
-    assert os.listdir(page.parent) == ["index.html"]
+    assert {path: path.read_bytes() for path in page.parent.rglob("*") if path.is_file()} == before
+
+
+def test_a_report_takes_away_what_the_former_one_left_and_nothing_else(store, tmp_path):
+    out = write_report(store(lines_of(every_status())), tmp_path / "out").parent
+    (out / "claims.html").write_text("of somebody else")
+    (out / "assets" / "mine.js").write_text("of somebody else")
+    former = {path.relative_to(out) for path in out.rglob("*.js")}
+    write_report(store(lines_of(every_status()[:3])), out)
+    left = {path.relative_to(out) for path in out.rglob("*") if path.is_file()}
+    assert {Path("claims.html"), Path("assets/mine.js")} <= left
+    named = {Path(name) for name in json.loads((out / "report-files.json").read_text())}
+    assert left == named | {Path("claims.html"), Path("assets/mine.js"), Path("report-files.json")}
+    assert any(path.name.startswith("verdicts-") for path in former - left)
+
+
+def test_a_list_of_former_files_that_names_others_removes_none_of_them(store, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in ("../precious.txt", str(tmp_path / "precious.txt")):
+        (tmp_path / "precious.txt").write_text("keep me")
+        (out / "report-files.json").write_text(json.dumps([name, 3]))
+        write_report(store(lines_of(every_status())), out)
+        assert (tmp_path / "precious.txt").exists()
 
 
 def test_half_a_surrogate_pair_in_a_message_does_not_stop_the_page(store, tmp_path):

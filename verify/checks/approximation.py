@@ -19,7 +19,7 @@ from verify.bounds.base import DISSIPATIVE
 from verify.bounds.long_runs import energies, long_limits, sizes_of
 from verify.candidates import WINDOWED
 from verify.case import Case
-from verify.checks.base import MEANINGFUL, Check, Record, Suite, Unoffered, judge, malformed, states_of
+from verify.checks.base import MEANINGFUL, Check, Record, Suite, Unoffered, judge, malformed, series, states_of
 from verify.checks.scan_base import sample_times
 from verify.defects import Defect, pick
 from verify.inputs import ReadOut, Signal
@@ -157,6 +157,9 @@ class Approximation(Check):
         )
         record.add(finding, length)
         record.details[name] = {"energy": whole, "kept": kept if math.isfinite(kept) else None, "J": min(above, 1e300)}
+        # For the pictures: what is missing, what of it rounding and the rule may make, and how smooth the signal is.
+        record.details[name] |= {"error": _root(missing), "floor": _root(float(limits.forward[0]))}
+        record.details[name]["smoothness"] = len(shape.derivatives)
 
     def _read_out(self, case: Case, oracle: Oracle, target: Target, record: Record) -> None:
         """``||f - g||`` by a quadrature that is exact for it, against the exact distance to the span."""
@@ -218,7 +221,8 @@ class Approximation(Check):
                 where=where,
             )
             record.add(finding, len(points))
-            record.details[name] = {"distance": distance, "J": min(above, 1e300)}
+            record.details[name] = {"distance": distance, "J": min(above, 1e300), "error": series((error,))[0]}
+            record.details[name] |= {"floor": series(limits.forward)[0], "smoothness": len(derivatives)}
 
     def mutants(self, case: Case) -> Sequence[Defect]:
         """Gains, operators of another memory, clocks that stop late, and read-outs that lose points."""
@@ -228,6 +232,11 @@ class Approximation(Check):
             return pick(case, *turned, "grid_short", "unweighted", "points_block", "newest_zeroed")
         both = ("halved_B", "stopped_at_2000") if _projected(case) else ()
         return pick(case, "doubled_B", "doubled_state", *both)
+
+
+def _root(square: float) -> float | None:
+    """The root of a difference of energies; 0 where rounding has made it negative, None where it is no number."""
+    return series((math.sqrt(max(square, 0.0)),))[0] if math.isfinite(square) else None
 
 
 def _projected(case: Case) -> bool:

@@ -118,6 +118,11 @@ class Record:
             self.undecided = finding
 
 
+def series(values: Iterable[Any]) -> list[float | None]:
+    """Numbers for the pictures of a report: six digits, None for what is no finite number."""
+    return [float(f"{float(value):.6g}") if math.isfinite(float(value)) else None for value in values]
+
+
 def _names(given: Any) -> str:
     """Names of the input, or inputs, a finding was made on; empty where it was made on none."""
     if not isinstance(given, Mapping):

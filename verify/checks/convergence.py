@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from verify.bounds import Limits, hold_degree, scan_limits
+from verify.candidates import TILTED
 from verify.case import Case
 from verify.cases import reads_nodes
-from verify.checks.base import Check, Record, Suite, judge, states_of
+from verify.checks.base import Check, Record, Suite, judge, series, states_of
+from verify.checks.budget_base import Run, error_budget, multiplications
 from verify.checks.scan_base import sample_times
 from verify.defects import WRONG_RULE, Defect, pick
 from verify.metrics import norm
@@ -73,6 +75,7 @@ class Convergence(Check):
         D = oracle.operator(case).weights
         size = float(norm(truth.high, D))
         got_errors, rule_errors, rounding = [], [], []
+        runs: list[Run] = []
         for steps in LENGTHS:
             finer = case if scale_law else replace(case, dt=(case.dt or 0) * LENGTHS[0] / steps)
             if finer.dt != case.dt and target.why_not(finer) is not None:
@@ -110,11 +113,20 @@ class Convergence(Check):
             got_errors.append(error)
             rule_errors.append(rule)
             rounding.append((float(limits.forward[-1]), float(limits.backward[-1]), unknown))
+            runs.append(Run(finer, tuple(function.samples(times)), last.astype(float), exact[-1], limits.forward[-1]))
         record.details["errors"] = got_errors
         record.details["rule_errors"] = rule_errors
         record.details["lengths"] = list(LENGTHS[: len(got_errors)])
         record.details["nominal_order"] = nominal
         record.details["relative_to"] = size
+        record.details["rounding"] = series(forward for forward, _, _ in rounding)
+        record.details["multiplications"] = [multiplications(case, length) for length in record.details["lengths"]]
+        # For the pictures alone: whatever is not known here changes no verdict.
+        if case.measure not in TILTED:  # whose windows rebuild no signal in the norm of the measure
+            try:
+                record.details["budget"] = error_budget(case, function, end, runs, oracle)
+            except (ArithmeticError, ValueError) as reason:
+                record.details["budget_missing"] = str(reason)
         if len(got_errors) < len(LENGTHS) or record.failure is not None:
             return
         self._order(record, got_errors, rule_errors, rounding, nominal)

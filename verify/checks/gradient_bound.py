@@ -21,6 +21,7 @@ from verify.checks.base import (
     Unoffered,
     judge,
     malformed,
+    series,
     states_of,
     worst_coefficient,
 )
@@ -36,6 +37,10 @@ Array = np.ndarray[Any, np.dtype[Any]]
 LENGTHS = {"quick": {"gradient": 300, "scan": 600}, "full": {"gradient": 1000, "scan": 4000}}
 """Samples: beyond the 256 at which truncated backpropagation is fond of stopping."""
 LARGEST_ORDER = 16
+SHARED = (("legs", "zoh"), ("legs", "foh"), ("legs_lti", "zoh"))
+"""Measures and rules under which a sample's influence is bounded by N times its share of the measure."""
+LAGS = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 299, 512, 599, 999, 2048, 3999)
+"""Those that a picture shows: powers of 2, and the longest of each suite."""
 
 
 class GradientBound(Check):
@@ -82,8 +87,21 @@ class GradientBound(Check):
             exact = _weight(case, oracle, length, index)
             for finding in _judged(case, oracle, impulse, column, exact, last, [index]):
                 record.add(finding, length)
+            _keep(case, oracle, record, "influence", [length - 1 - index], column, exact, last.forward)
+            if index == 0 and result.value.ndim == 2:
+                self._later(case, oracle, result.value, record)
             if record.failure is not None:
                 return
+
+    def _later(self, case: Case, oracle: Oracle, states: Array, record: Record) -> None:
+        """The influence of the first sample as the run goes on, which falls like 1/t: for a picture, not judged."""
+        counts = [n for n in LAGS if 2 <= n <= len(states)]
+        try:
+            exact = [_weight(case, oracle, count, 0) for count in counts]
+        except (ArithmeticError, ValueError):  # nothing here changes a verdict
+            return
+        parts = (np.concatenate([getattr(one, name) for one in exact]) for name in ("high", "low", "radius"))
+        _keep(case, oracle, record, "later", counts, states[[count - 1 for count in counts]], Exact(*parts), None)
 
     def _jacobian(self, case: Case, oracle: Oracle, target: Target, length: int, record: Record) -> None:
         given = Signal(tuple(((5 * i) % 7 - 3) / 4 for i in range(length)), f"{length} samples")
@@ -102,6 +120,9 @@ class GradientBound(Check):
         limits = Limits(limits.forward + line, limits.backward + line, limits.source)
         for finding in _judged(case, oracle, given, result.value.T, columns, limits, range(length)):
             record.add(finding, length)
+        lags = [lag for lag in LAGS if lag < length]
+        kept = [length - 1 - lag for lag in lags]
+        _keep(case, oracle, record, "influence", lags, result.value.T[kept], columns[kept], limits.forward[kept])
         if case.measure == "legs" and case.method in ("zoh", "foh"):
             # Once more from the kernel itself, which knows no recurrence.
             for index in (0, 1, length // 9, length - 1):
@@ -129,6 +150,22 @@ def _weight(case: Case, oracle: Oracle, length: int, index: int) -> Exact:
         nodes = sorted({0, max(index - 1, 0), index, min(index + 1, length - 1), length - 1})
         found = oracle.held(case, [float(node == index) for node in nodes], [Fraction(node) for node in nodes])
     return Exact(found.high[None], found.low[None], found.radius[None])
+
+
+def _keep(
+    case: Case, oracle: Oracle, record: Record, name: str, places: Sequence[int], got: Array, exact: Exact, limit: Any
+) -> None:
+    """Influences at some lags or times, beside the exact ones and the shares that bound them: numbers for a picture."""
+    D = oracle.operator(case).weights
+    kept = record.details.setdefault(name, {})
+    columns: dict[str, Any] = {"places": list(places), "norms": series(norm(got.astype(float), D))}
+    columns["exact"] = series(norm(exact.high, D))
+    if limit is not None:
+        columns["rounding"] = series(limit)
+    if (case.measure, case.method) in SHARED:
+        columns["shares"] = series(exact.high[:, 0])
+    for column, values in columns.items():
+        kept.setdefault(column, []).extend(values)
 
 
 def _judged(
@@ -172,7 +209,7 @@ def _judged(
             where=where,
         )
     ]
-    if (case.measure, case.method) in (("legs", "zoh"), ("legs", "foh"), ("legs_lti", "zoh")):
+    if (case.measure, case.method) in SHARED:
         # g_0 = 1: the first coefficient of a weight is the sample's share of the measure.
         allowed, influence = case.order * exact.high[:, 0], norm(got)
 

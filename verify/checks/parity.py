@@ -9,7 +9,7 @@ import numpy as np
 
 from verify.bounds import Limits, reconstruction_limits, step_limits
 from verify.candidates import TILTED
-from verify.case import DTYPES, Case
+from verify.case import DEVICES, DTYPES, Case
 from verify.cases import reads_nodes
 from verify.checks.base import MEANINGFUL, Check, Record, Suite, Unoffered, malformed
 from verify.checks.stream_base import Run, judge_pair, run_of
@@ -20,7 +20,6 @@ from verify.oracle import Oracle
 from verify.result import Result, Target, TargetError
 from verify.strategies import corpus_readouts, corpus_transitions
 
-DEVICES = ("cpu", "cuda")
 LARGEST_EULER = 4
 """Beyond, forward Euler on LegS grows so far that float32 loses half of its digits."""
 NARROWEST = "float32"

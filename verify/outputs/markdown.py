@@ -7,7 +7,7 @@ from pathlib import Path
 from verify.campaign import Report
 from verify.expected import stated
 from verify.outputs.base import by_weight, problems, write_text
-from verify.text import code, plain
+from verify.text import code, cut, plain
 from verify.verdict import Status, Verdict
 
 LARGEST = 1024 * 1024
@@ -41,26 +41,7 @@ def markdown(report: Report, room: int = LARGEST) -> str:
         ]
         if len(shown) > LISTED:
             lines += ["", f"... and {len(shown) - LISTED} more."]
-    return _cut(lines, room)
-
-
-def _cut(lines: list[str], room: int) -> str:
-    text = "\n".join(lines) + "\n"
-    if _size(text) <= room:
-        return text
-    end = f"\n{CUT}\n"
-    kept: list[str] = []
-    left = room - _size(end)
-    for line in lines:
-        left -= _size(line) + 1
-        if left < 0:
-            break
-        kept.append(line)
-    return "\n".join(kept) + "\n" + end if kept else ""
-
-
-def _size(text: str) -> int:
-    return len(text.encode("utf-8", "backslashreplace"))
+    return cut(lines, room, CUT)
 
 
 def _by_check(report: Report) -> list[str]:

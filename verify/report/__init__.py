@@ -1,4 +1,4 @@
-"""The HTML report: one page made from recorded verdicts alone. It computes no verdict and asks no target."""
+"""The report: pages and summaries from recorded verdicts alone; no verdict is computed, and no target is asked."""
 
 from __future__ import annotations
 
@@ -9,23 +9,28 @@ if TYPE_CHECKING:
     from verify.claims.results import Results
 
 
-def write_report(store: Path, folder: Path, claims: Results | None = None) -> Path:
-    """Write ``index.html``, one page that needs no network, from the verdicts of a campaign.
+def write_report(store: Path, folder: Path, claims: Results | None = None, earlier: Path | None = None) -> Path:
+    """Write the report of a campaign: ``index.html`` and what belongs to it, which need no network.
 
     Args:
         store: folder with ``verdicts.jsonl``, or the file itself.
-        folder: where the page is written; made if it is missing. The page is written whole or not at all.
+        folder: where the report is written; made if it is missing. It is written whole or not at all.
         claims: what was found of the papers' claims; the page lists it, and leads to its page in the same folder.
+        earlier: a store that this one is held against, or None.
 
     Returns:
-        Path of the page.
+        Path of the front page.
 
     Raises:
         ImportError: jinja2 or plotly is not installed.
-        OSError: the store cannot be read or the page cannot be written.
-        ValueError: the store holds no verdicts of ours.
+        OSError: the store cannot be read or the report cannot be written.
+        ValueError: a store holds no verdicts of ours, or both stores are the same.
     """
-    from verify.report.page import render, write  # noqa: PLC0415 -- heavy libraries are imported when used
-    from verify.report.records import read  # noqa: PLC0415
+    from verify.report.folder import write_folder  # noqa: PLC0415 -- heavy libraries are imported when used
+    from verify.report.lean import read  # noqa: PLC0415
+    from verify.report.since import since  # noqa: PLC0415
+    from verify.report.site import render  # noqa: PLC0415
 
-    return write(Path(folder) / "index.html", render(read(Path(store)), claims))
+    records = read(Path(store))
+    comparison = since(Path(earlier), records) if earlier is not None else None
+    return write_folder(Path(folder), render(records, claims, comparison))

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from math import ceil, floor, log10
 from typing import Any
 
-from verify.budget import COMPONENTS
 from verify.report.canvas import COLORS, NEUTRAL, SYMBOLS, axis, escaped, wrapped
 from verify.report.numbers import Table
 from verify.report.pictures import Picture
@@ -20,6 +19,8 @@ from verify.report.records import short
 Record = Mapping[str, Any]
 Cell = tuple[int, int, str]
 
+COMPONENTS = ("truncation", "closure", "discretization", "rounding")
+"""As `verify.budget` names them; a page of verdicts is made without it, for it computes."""
 LOOKS = {name: (COLORS[i], SYMBOLS[i], ("", "/", ".", "x")[i]) for i, name in enumerate(COMPONENTS)}
 """Colour, marker and hatching of each component: told apart without colour too."""
 
@@ -43,14 +44,18 @@ def pictures(records: Sequence[Record]) -> list[Picture]:
         records: budgets as `verify.budget.Budget.to_json` writes them.
     """
     cells = {key(record): record for record in records}
-    limits = _limits(records)
     found = []
     for cell in sorted(cells, key=lambda c: c != _central(list(cells))):
         record = cells[cell]
-        panels = [[cells[c] for c in cells if all(c[i] == cell[i] for i in range(3) if i != k)] for k in range(3)]
         words = f"Total {short(record['total'])}; the signal itself {short(record['size'])}. {record['advice']}."
-        found.append(Picture(f"N = {cell[0]}, L = {cell[1]}", cell[2], words, _figure(panels, cell, limits)))
+        found.append(Picture(f"N = {cell[0]}, L = {cell[1]}", cell[2], words, around(cells, cell)))
     return found
+
+
+def around(cells: Mapping[Cell, Record], cell: Cell) -> dict[str, Any]:
+    """The figure of a cell: what happens as its order, its length, or its dtype alone is changed."""
+    panels = [[cells[c] for c in cells if all(c[i] == cell[i] for i in range(3) if i != k)] for k in range(3)]
+    return _figure(panels, cell, _limits(list(cells.values())))
 
 
 def _central(cells: list[Cell]) -> Cell:
@@ -65,14 +70,15 @@ def table(records: Sequence[Record]) -> Table:
     for record in records:
         order, length, dtype = key(record)
         parts = [record["components"][name] for name in COMPONENTS]
-        norms = (f"{short(p['value'])}{_percent(p['share'])}" for p in parts)
+        norms = (f"{short(p['value'])}{percent(p['share'])}" for p in parts)
         bound, total = parts[-1]["bound"], record["total"]
         dominant = record["dominant"] or "nothing"
         rows.append((dominant, dtype, str(order), str(length), *norms, short(bound), short(total)))
     return Table(("act on", "dtype", "N", "L", *COMPONENTS, "rounding explains", "total"), 2, tuple(rows))
 
 
-def _percent(share: float | None) -> str:
+def percent(share: float | None) -> str:
+    """A share behind its norm; nothing where there is none."""
     return "" if share is None else f" ({100 * share:.3g} %)"
 
 
@@ -168,7 +174,7 @@ def _hover(record: Record, name: str) -> str:
     part = record["components"][name]
     known = f"0 to within {short(part['accuracy'])}" if part["value"] == 0 else short(part["value"])
     lines = [
-        f"<b>{name} {known}</b>{_percent(part['share'])}",
+        f"<b>{name} {known}</b>{percent(part['share'])}",
         _place(record),
         "" if part["bound"] is None else f"at most {short(part['bound'])}",
         ", ".join(f"{escaped(inner)} {short(size)}" for inner, size in part["parts"].items()),

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from verify.case import Case
-from verify.report.records import LETTERS, SEVERITY, WORDS, counted, short, stepped, variant
-from verify.report.summary import counts, gravest, status_words
+from verify.report.records import LETTERS, SEVERITY, WORDS, Records, counted, short, stepped, variant
+from verify.report.summary import counts, gravest, status_words, worst_ratio
 from verify.verdict import Status, Verdict
 
 ABSENT = "·"
 """The sign of a cell that was not asked for."""
+LONGEST = 160
+"""Characters of a message in a tooltip."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One order of one check.
+    """Orders of one check, next to each other, that ended alike: a hundred thousand marks would be a slow page.
 
     Attributes:
-        letter: sign of its status.
+        letters: sign of their status, once for each.
         status: status in words, or ``absent``.
-        title: what happened, for a tooltip.
+        title: what happened, for a tooltip; empty where nothing was asked.
     """
 
-    letter: str
+    letters: str
     status: str
     title: str
 
@@ -99,25 +103,26 @@ def matrices(verdicts: Sequence[Verdict]) -> list[Matrix]:
     groups: dict[str, list[Verdict]] = {}
     for verdict in verdicts:
         groups.setdefault(verdict.case.target, []).append(verdict)
-    orders = tuple(sorted({verdict.case.order for verdict in verdicts}))
-    found = [_matrix(target, mine, verdicts, orders) for target, mine in groups.items()]
+    everything = {name: _unique(map(value, verdicts)) for name, value in AXES.items()}
+    found = [_matrix(target, mine, everything) for target, mine in groups.items()]
     return sorted(found, key=lambda matrix: SEVERITY.index(matrix.status))
 
 
-def _matrix(target: str, mine: Sequence[Verdict], everything: Sequence[Verdict], orders: tuple[int, ...]) -> Matrix:
+def _matrix(target: str, mine: Sequence[Verdict], everything: Mapping[str, Sequence[str]]) -> Matrix:
+    orders = tuple(sorted({verdict.case.order for verdict in mine}))
     columns = tuple(sorted(dict.fromkeys((variant(v.case), v.case.dtype) for v in mine), key=_column_order(mine)))
-    cells: dict[tuple[str, str, str], dict[tuple[str, str, int], list[Verdict]]] = {}
+    cells: dict[tuple[str, str, str], dict[tuple[str, str], dict[int, list[Verdict]]]] = {}
     for verdict in mine:
         case = verdict.case
         row = cells.setdefault((case.level, verdict.check, rule(case)), {})
-        row.setdefault((variant(case), case.dtype, case.order), []).append(verdict)
-    place = {check: index for index, check in enumerate(_unique(v.check for v in everything))}
+        row.setdefault((variant(case), case.dtype), {}).setdefault(case.order, []).append(verdict)
+    place = {check: index for index, check in enumerate(everything["properties"])}
     lines = [
         Line(
             check,
             level,
             method,
-            tuple(tuple(_cell(row.get((*column, order), ()), order) for order in orders) for column in columns),
+            tuple(_cells(row.get(column, {}), orders) for column in columns),
         )
         for (level, check, method), row in sorted(cells.items(), key=lambda item: (place[item[0][1]], item[0][0]))
     ]
@@ -132,34 +137,98 @@ def _column_order(mine: Sequence[Verdict]) -> Callable[[tuple[str, str]], tuple[
     return lambda column: (first[column[0]], "" if column[1] == "float64" else column[1])
 
 
-def _cell(verdicts: Sequence[Verdict], order: int) -> Cell:
-    if not verdicts:
-        return Cell(ABSENT, "absent", f"N = {order}: not asked for")
-    status = gravest(verdicts)
-    verdict = next(v for v in verdicts if v.status is status)
-    if verdict.message:
-        said = verdict.message if len(verdict.message) <= 160 else verdict.message[:157] + "..."
-    else:
-        said = f"error {short(verdict.measured)}, bound {short(verdict.bound)}"
-    return Cell(LETTERS[status], WORDS[status].replace(" ", "-"), f"N = {order}: {WORDS[status]}, {said}")
-
-
-def _gaps(mine: Sequence[Verdict], everything: Sequence[Verdict]) -> list[str]:
-    """Axes on which the campaign went further with other targets."""
-    axes: dict[str, Callable[[Verdict], str]] = {
-        "measures": lambda v: v.case.measure,
-        "levels": lambda v: v.case.level,
-        "properties": lambda v: v.check,
-        "rules": lambda v: v.case.method if stepped(v.case) else "",
-        "dtypes": lambda v: v.case.dtype,
-        "orders": lambda v: str(v.case.order),
-    }
+def _cells(by_order: Mapping[int, Sequence[Verdict]], orders: Sequence[int]) -> tuple[Cell, ...]:
+    """The cells of a group: neighbours with one status and one message are one."""
     found = []
-    for name, value in axes.items():
-        left = set(map(value, everything)) - set(map(value, mine)) - {""}
+    for (status, said), run in itertools.groupby(orders, key=lambda order: _ended(by_order.get(order, ()))):
+        mine = list(run)
+        span = str(mine[0]) if len(mine) == 1 else f"{mine[0]} to {mine[-1]}"
+        if status is None:
+            found.append(Cell(ABSENT * len(mine), "absent", ""))
+            continue
+        verdicts = [v for order in mine for v in by_order[order]]
+        text = said or f"error {short(worst_ratio(verdicts))} of its bound{'' if len(mine) == 1 else ' at most'}"
+        word = WORDS[status]
+        found.append(Cell(LETTERS[status] * len(mine), word.replace(" ", "-"), f"N = {span}: {word}, {text}"))
+    return tuple(found)
+
+
+def _ended(verdicts: Sequence[Verdict]) -> tuple[Status | None, str]:
+    """The status that matters most, and the message of the first verdict that has it; None where there is none."""
+    if not verdicts:
+        return None, ""
+    status = gravest(verdicts)
+    message = next(v for v in verdicts if v.status is status).message
+    return status, message if len(message) <= LONGEST else message[: LONGEST - 3] + "..."
+
+
+AXES: dict[str, Callable[[Verdict], str]] = {
+    "measures": lambda v: v.case.measure,
+    "levels": lambda v: v.case.level,
+    "properties": lambda v: v.check,
+    "rules": lambda v: v.case.method if stepped(v.case) else "",
+    "dtypes": lambda v: v.case.dtype,
+    "orders": lambda v: str(v.case.order),
+}
+"""What a campaign is spanned by."""
+
+
+def _gaps(mine: Sequence[Verdict], everything: Mapping[str, Sequence[str]]) -> list[str]:
+    """Axes on which the campaign went further with other targets."""
+    found = []
+    for name, values in everything.items():
+        have = set(map(AXES[name], mine))
+        left = [value for value in values if value and value not in have]
         if left:
-            order = _unique(map(value, everything))
-            found.append(f"{name}: {', '.join(item for item in order if item in left)}")
+            found.append(f"{name}: {', '.join(left)}")
+    return found
+
+
+@dataclass(frozen=True)
+class Unrun:
+    """What was planned and is not in the store.
+
+    Attributes:
+        what: how much of it, in words.
+        reason: why.
+    """
+
+    what: str
+    reason: str
+
+
+def planned(provenance: Mapping[str, Any]) -> int | None:
+    """Units of the plan, where the provenance records it."""
+    plan = provenance.get("plan")
+    units = plan.get("units") if isinstance(plan, dict) else None
+    return units if isinstance(units, int) and not isinstance(units, bool) else None
+
+
+def _left_out(item: Mapping[str, Any]) -> str:
+    """A part of the plan, with its cells where they are recorded."""
+    what, cells = str(item.get("what", "a part of the plan")), item.get("cells")
+    if isinstance(cells, int) and not isinstance(cells, bool) and cells > 0:
+        return f"{what}, {counted(cells, 'cell')}"
+    return what
+
+
+def unrun(records: Records) -> list[Unrun]:
+    """What was left out of the plan, and what of it was not reached."""
+    plan = records.provenance.get("plan")
+    absent = plan.get("absent") if isinstance(plan, dict) else None
+    listed = [item for item in absent if isinstance(item, dict)] if isinstance(absent, list) else []
+    found = [
+        Unrun(_left_out(item), str(item.get("reason", "for a reason that is not recorded")).rstrip("."))
+        for item in listed
+    ]
+    if not records.finished:
+        total = planned(records.provenance)
+        # A folder may have been gone on with under another plan than the one it was begun with.
+        known = total is not None and records.units < total
+        left = f"{counted(total - records.units, 'unit')} of {total:,}" if known and total is not None else (
+            "the rest of the plan, whose size is not recorded"
+        )  # fmt: skip
+        found.append(Unrun(left, "the campaign was stopped, or is still at work; the same command goes on from there"))
     return found
 
 

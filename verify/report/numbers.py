@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from verify.report.coverage import rule
+from verify.report.lines import ALARMS
 from verify.report.records import LETTERS, short, variant
 from verify.verdict import Status, Verdict
 
@@ -50,8 +51,10 @@ def convergence(verdicts: Sequence[Verdict]) -> Table:
         case = verdict.case
         at = dict(zip(_numbers(verdict, "lengths"), _numbers(verdict, "errors"), strict=False))
         cells = (short(at.get(n)) for n in lengths)
-        orders = (next(iter(_numbers(verdict, name)), None) for name in ("order", "nominal_order"))
-        rows.append((case.target, case.method, variant(case), case.dtype, str(case.order), *cells, *map(short, orders)))
+        order, nominal = (short(next(iter(_numbers(verdict, name)), None)) for name in ("order", "nominal_order"))
+        if verdict.status in ALARMS:
+            order = f"{LETTERS[verdict.status]} {order}"
+        rows.append((case.target, case.method, variant(case), case.dtype, str(case.order), *cells, order, nominal))
     head = ("target", "rule", "measure", "dtype", "N", *(f"L = {n:g}" for n in lengths), "order shown", "nominal")
     return Table(head, 4, tuple(rows))
 

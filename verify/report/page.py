@@ -1,4 +1,4 @@
-"""One page from the records: rendered with every text escaped, and written whole or not at all."""
+"""A page: rendered from a template with every text escaped, and written whole or not at all."""
 
 from __future__ import annotations
 
@@ -11,18 +11,12 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from verify.report import coverage, failures, heat, numbers, pictures, slopes, summary
-from verify.report.claims_summary import overview
-from verify.report.records import LETTERS, SEVERITY, WORDS, Records, counted, short
-from verify.verdict import Status
+from verify.report.packed import Shelf
+from verify.report.pictures import Picture
+from verify.report.records import counted, short
 
-if TYPE_CHECKING:
-    from verify.claims.results import Results
-
-OPEN = 4
-"""Up to this many targets, every coverage matrix is unfolded."""
 BASIC = "dashboard/vendor/plotly-basic.min.js"
 """Plotly with lines, points and bars alone: a quarter of its size. A path among the templates."""
 
@@ -50,14 +44,20 @@ def embedded(content: Any) -> str:
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
-def _fingerprint(script: str) -> str:
+def fingerprint(script: str) -> str:
     """The name under which a content security policy lets a script run."""
     digest = hashlib.sha256(script.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
 def document(
-    template: str, drawings: Mapping[str, Sequence[pictures.Picture]], *, library: str = "", **content: Any
+    template: str,
+    drawings: Mapping[str, Sequence[Picture]],
+    *,
+    library: str = "",
+    shelf: Shelf | None = None,
+    beside: Mapping[str, str | int] | None = None,
+    **content: Any,
 ) -> str:
     """A template with our style, our script, plotly's, and the drawings they show; all other text is escaped.
 
@@ -65,6 +65,8 @@ def document(
         template: its name.
         drawings: what is drawn.
         library: plotly.js, a path among the templates; empty: the whole of it, as the package brings it.
+        shelf: takes plotly and the drawings, which the page then loads when they are looked at; None: they are in it.
+        beside: further files that our scripts find by these names.
         content: what the template asks for.
 
     Raises:
@@ -73,82 +75,46 @@ def document(
     import jinja2  # noqa: PLC0415 -- heavy libraries are imported when used
     from markupsafe import Markup  # noqa: PLC0415
 
-    folder = templates()
     environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(lambda name: (folder / name).read_text(encoding="utf-8")),
+        loader=jinja2.FunctionLoader(text_of),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters |= {"short": short, "counted": counted}
-    script = (folder / "page.js").read_text(encoding="utf-8").strip()
-    plotly = ((folder / library).read_text(encoding="utf-8") if library else _plotly()).replace("\r\n", "\n").strip()
-    data = {name: [vars(picture) for picture in listed] for name, listed in drawings.items()}
+    script = text_of("page.js").strip()
+    listed = {name: [vars(picture) for picture in mine] for name, mine in drawings.items()}
+    plotly = (text_of(library) if library else _plotly()).replace("\r\n", "\n").strip() if listed or not shelf else ""
+    data: Any = listed
+    # What a trusted script loads is trusted too, and nothing else that stands in the page is ever loaded.
+    policy = f"{fingerprint(script)} 'strict-dynamic'"
+    if shelf is None:
+        policy = f"{fingerprint(plotly)} {fingerprint(script)}"
+    else:
+        data = {"drawings": {name: shelf.drawings(name, mine) for name, mine in listed.items()}, **(beside or {})}
+        if listed:
+            data["plotly"] = shelf.put("plotly", ".js", plotly)
     return environment.get_template(template).render(
         **content,
-        style=Markup((folder / "style.css").read_text(encoding="utf-8")),  # noqa: S704 -- ours, no text of the store
+        style=Markup(text_of("style.css")),  # noqa: S704 -- ours, no text of the store
         script=Markup(script),  # noqa: S704 -- ours
         library=Markup(plotly),  # noqa: S704 -- plotly's own
         data=Markup(embedded(data)),  # noqa: S704 -- escaped for a script element
-        policy=f"default-src 'none'; script-src {_fingerprint(plotly)} {_fingerprint(script)}; "
+        policy=f"default-src 'none'; script-src {policy}; "
         "style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'",
     )
+
+
+def text_of(name: str) -> str:
+    """A file among the templates."""
+    return (templates() / name).read_text(encoding="utf-8")
 
 
 def _plotly() -> str:
     from plotly.offline import get_plotlyjs  # noqa: PLC0415 -- heavy libraries are imported when used
 
     return str(get_plotlyjs())
-
-
-def render(records: Records, claims: Results | None = None) -> str:
-    """The page as HTML.
-
-    Args:
-        records: the verdicts of a campaign.
-        claims: what was found of the papers' claims, on a page beside it.
-
-    Raises:
-        ImportError: jinja2 or plotly is not installed.
-    """
-    verdicts = records.verdicts
-    drawn = {
-        "errors": pictures.errors(verdicts),
-        "convergence": slopes.convergence(verdicts),
-        "heat": heat.heat(verdicts),
-    }
-    matrices = coverage.matrices(verdicts)
-    attention = failures.groups(records, failures.ATTENTION)
-    found = sum(len(group.failures) for group in attention)
-    word = summary.overall(verdicts)
-    return document(
-        "page.html",
-        drawn,
-        records=records,
-        word=word,
-        sentence=summary.SENTENCES[word],
-        counts=summary.counts(verdicts),
-        targets=summary.judgements(verdicts),
-        rows=summary.rows(verdicts),
-        facts=summary.facts(records),
-        provenance=summary.provenance_rows(records),
-        overview=coverage.overview(verdicts),
-        matrices=matrices,
-        unfold=len(matrices) <= OPEN,
-        reasons=coverage.reasons(verdicts),
-        absent=coverage.ABSENT,
-        groups={name: list(dict.fromkeys(picture.group for picture in listed)) for name, listed in drawn.items()},
-        tables={"errors": numbers.errors(verdicts), "convergence": numbers.convergence(verdicts)},
-        attention=attention,
-        expected=failures.groups(records, (Status.EXPECTED_FAIL,), start=found + 1),
-        found=found,
-        kept=failures.FULL,
-        statuses=SEVERITY,
-        letters=LETTERS,
-        words=WORDS,
-        claims=overview(claims) if claims is not None else None,
-    )
 
 
 def write(path: Path, text: str) -> Path:

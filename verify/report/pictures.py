@@ -11,17 +11,17 @@ from verify.report.canvas import (
     EXACT,
     Palette,
     Panels,
-    axis,
     escaped,
     key_line,
     series,
     wrapped,
 )
 from verify.report.coverage import rule
-from verify.report.records import LETTERS, WORDS, counted, short, variant
+from verify.report.lean import largest, samples_read
+from verify.report.lines import ALARMS, Point, Scale, alarms, unwell
+from verify.report.records import WORDS, counted, short, variant
 from verify.verdict import Status, Verdict
 
-ALARMS = (Status.FAIL, Status.EXPECTED_FAIL, Status.UNEXPECTED_PASS, Status.ERROR, Status.INCONCLUSIVE)
 BOUND_DASH = {"float64": "dot", "float32": "dashdot"}
 DASH = {"float64": "solid", "float32": "dash"}
 
@@ -71,9 +71,8 @@ def _error_picture(group: str, choice: str, verdicts: Sequence[Verdict], palette
     measures = list(dict.fromkeys(variant(v.case) for v in verdicts))
     values = [x / scale(v) for v in verdicts for x in (v.measured, v.bound) if x is not None and 0 < x < math.inf]
     values = [x for x in values if 0 < x < math.inf]
-    # The ends of the axis, and room around them, must be numbers themselves.
-    lowest, highest = max(min(values, default=1e-16), 1e-280), min(max(values, default=1e-15), 1e280)
-    floor, ceiling = 10.0 ** (math.floor(math.log10(lowest)) - 1), 10.0 ** (math.ceil(math.log10(highest)) + 1)
+    axes = Scale.of(values)
+    floor, ceiling = axes.floor, axes.ceiling
     lines: dict[tuple[str, str, str], list[Verdict]] = {}
     for verdict in sorted(verdicts, key=lambda v: v.case.order):
         lines.setdefault((verdict.case.target, verdict.case.dtype, variant(verdict.case)), []).append(verdict)
@@ -89,24 +88,29 @@ def _error_picture(group: str, choice: str, verdicts: Sequence[Verdict], palette
         first, meant = label not in named, {**meta, "quantity": "error"}
         line = [None if v.measured is None else height for v, height in zip(mine, heights, strict=True)]
         error = series(orders, line, panel, label, look, hover, first=first, meta=meant)
-        error["marker"]["symbol"] = [f"{look['symbol']}-open" if v.measured == 0 else look["symbol"] for v in mine]
+        error["marker"]["symbol"] = [
+            f"{look['symbol']}-open" if height <= floor else look["symbol"] for height in heights
+        ]
         bounds = [None if v.bound is None else _height(v, v.bound, floor, ceiling) for v in mine]
         dotted = {"color": look["color"], "dash": BOUND_DASH.get(dtype, "dashdot"), "width": 1.5}
         limit = series(orders, bounds, panel, label, dotted, None, first=False, meta={**meta, "quantity": "bound"})
         traces += [error, limit]
-        alarms = [point for point in zip(orders, heights, mine, hover, strict=True) if point[2].status in ALARMS]
-        if alarms:
-            traces.append(_alarms(alarms, panel, label))
+        ringed = [
+            Point(order, None if v.measured is None else height, text, v.status)
+            for order, height, v, text in zip(orders, heights, mine, hover, strict=True)
+            if v.status in ALARMS
+        ]
+        if ringed:
+            traces.append(alarms(ringed, axes, panel, label))
         named.add(label)
     dtypes = dict.fromkeys(v.case.dtype for v in verdicts)
     traces += [key_line(f"bound, {dtype}", BOUND_DASH.get(dtype, "dashdot")) for dtype in dtypes]
-    pad = 10.0 ** min(0.08 * (math.log10(ceiling) - math.log10(floor)), 20.0)
     relative = any(_inputs(v) is not None for v in verdicts)
     title = "error ÷ largest input" if relative else "error"
-    panels = Panels(measures, sorted({v.case.order for v in verdicts}), "order N", title, (floor / pad, ceiling * pad))
-    exact = floor if any(v.measured == 0 or v.bound == 0 for v in verdicts) else None
-    missing = ceiling if any(v.measured is None for v in verdicts) else None
-    figure = panels.figure(traces, floor=exact, ceiling=missing)
+    panels = Panels(measures, sorted({v.case.order for v in verdicts}), "order N", title, axes.limits)
+    standing = [None if v.measured is None else v.measured / scale(v) for v in verdicts]
+    standing += [v.bound / scale(v) for v in verdicts if v.bound is not None]
+    figure = panels.figure(traces, **axes.ends(standing))
     under = f" under {choice}" if choice != "–" else ""
     parts = [f"Claim: {verdicts[0].claim}.", f"{counted(len(verdicts), 'cell')}{under}."]
     if relative:
@@ -115,7 +119,8 @@ def _error_picture(group: str, choice: str, verdicts: Sequence[Verdict], palette
         )
     if not values:
         parts.append("Every error and every bound is exactly 0.")
-    return Picture(group, choice, " ".join(parts), figure)
+    parts.append(unwell(verdicts))
+    return Picture(group, choice, " ".join(part for part in parts if part), figure)
 
 
 def scale(verdict: Verdict) -> float:
@@ -126,20 +131,7 @@ def scale(verdict: Verdict) -> float:
 
 def _inputs(verdict: Verdict) -> float | None:
     given = (verdict.worst or {}).get("input")
-    if not isinstance(given, dict):
-        return None
-    parts = [part for part in (given, given.get("first"), given.get("second")) if isinstance(part, dict)]
-    texts: list[Any] = []
-    for part in parts:
-        for name in ("samples", "state", "coefficients"):
-            texts += part[name] if isinstance(part.get(name), list) else []
-        texts.append(part.get("sample"))
-    exponent = given.get("exponent", 0)
-    try:
-        sizes = [abs(float.fromhex(text)) for text in texts if isinstance(text, str)]
-        return math.ldexp(max(sizes), exponent) if sizes and isinstance(exponent, int) else None
-    except (ValueError, OverflowError):
-        return None
+    return largest(given, samples_read(verdict)) if isinstance(given, dict) else None
 
 
 def _height(verdict: Verdict, value: float | None, floor: float, ceiling: float) -> float:
@@ -163,25 +155,3 @@ def hover_text(verdict: Verdict) -> str:
         wrapped(verdict.message, 400) if verdict.message else "",
     ]
     return "<br>".join(part for part in parts if part)
-
-
-def _alarms(points: list[tuple[int, float, Verdict, str]], panel: int, label: str) -> dict[str, Any]:
-    """A ring with the letter of the status around every point that is no pass."""
-    return {
-        "type": "scatter",
-        "mode": "markers+text",
-        "showlegend": False,
-        "cliponaxis": False,
-        "legendgroup": escaped(label),
-        "x": [order for order, _, _, _ in points],
-        "y": [place for _, place, _, _ in points],
-        "text": [LETTERS[v.status] for _, _, v, _ in points],
-        "textposition": "top center",
-        "customdata": [text for _, _, _, text in points],
-        "hovertemplate": "%{customdata}<extra></extra>",
-        "marker": {"symbol": "circle-open", "size": 15, "color": "#d1495b", "line": {"width": 2}},
-        "textfont": {"color": "#d1495b"},
-        "xaxis": axis("x", panel),
-        "yaxis": axis("y", panel),
-        "meta": {"quantity": "alarm"},
-    }

@@ -124,23 +124,25 @@ def _judgement(target: str, verdicts: Sequence[Verdict]) -> Judgement:
 
 def _reasons(verdicts: Sequence[Verdict], limit: int = 8) -> list[tuple[str, str, int]]:
     """Causes, those that explain most verdicts first."""
-    found: Counter[tuple[str, str]] = Counter()
-    for verdict in verdicts:
-        if verdict.status is Status.EXPECTED_FAIL:
-            found[expected_reason(verdict)] += 1
-        elif verdict.status in (Status.UNEXPECTED_PASS, Status.ERROR):
-            found[verdict.message, ""] += 1
-        elif verdict.status is Status.FAIL:
-            explained = diagnosis(verdict)
-            found[explained[0] if explained else (f"{verdict.check}: {verdict.message}", "")] += 1
-        elif verdict.status is Status.INCONCLUSIVE:
-            found[f"{verdict.check}, {verdict.case.describe()}: {verdict.message}", ""] += 1
+    found = Counter(cause(v) for v in verdicts if v.status not in (Status.PASS, Status.UNSUPPORTED))
     ordered = found.most_common()
     listed = [(text, evidence, number) for (text, evidence), number in ordered[:limit]]
     if len(ordered) > limit:
         rest = sum(number for _, number in ordered[limit:])
         listed.append((f"and {len(ordered) - limit} further causes, listed under failures", "", rest))
     return listed
+
+
+def cause(verdict: Verdict) -> tuple[str, str]:
+    """Why a verdict is no pass: text and the evidence for it."""
+    if verdict.status is Status.EXPECTED_FAIL:
+        return expected_reason(verdict)
+    if verdict.status is Status.INCONCLUSIVE:
+        return f"{verdict.check}, {verdict.case.describe()}: {verdict.message}", ""
+    if verdict.status is Status.FAIL:
+        explained = diagnosis(verdict)
+        return explained[0] if explained else (f"{verdict.check}: {verdict.message}", "")
+    return verdict.message, ""
 
 
 def diagnosis(verdict: Verdict) -> list[tuple[str, str]]:
@@ -168,7 +170,7 @@ def facts(records: Records) -> list[tuple[str, str]]:
     named = versions if isinstance(versions, dict) else {}
     threads = provenance.get("threads")
     return [
-        ("When", str(provenance.get("time", "not recorded"))),
+        ("When", str(provenance.get("time", "not recorded")).replace("T", " ").replace("+00:00", " UTC")),
         ("Suite", ", ".join(suites) or "not recorded"),
         ("Seed", str(provenance.get("seed", "not recorded"))),
         ("Commit", f"{str(commit)[:12]} {state}".strip() if commit else "not recorded"),
@@ -189,7 +191,7 @@ def provenance_rows(records: Records) -> list[tuple[str, str]]:
     listed: list[tuple[str, str]] = []
     for key, value in records.provenance.items():
         if isinstance(value, dict):
-            listed.extend((f"{key}: {name}", str(item)) for name, item in value.items())
+            listed.extend((f"{key}: {name}", str(item)) for name, item in value.items() if not isinstance(item, list))
         else:
             listed.append((key, "not recorded" if value is None else str(value)))
     return listed
