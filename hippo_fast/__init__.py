@@ -6,6 +6,8 @@ order is the last axis of every state. Importing this package imports numpy and 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from hippo_fast.aligned import aligned_empty
 from hippo_fast.backends import BACKENDS, Capabilities
 from hippo_fast.discretizations import DISCRETIZATIONS
@@ -28,3 +30,15 @@ __all__ = [
     "scan",
     "system",
 ]
+
+__version__: str
+
+if not TYPE_CHECKING:  # a type checker would take every name for one of ours
+
+    def __getattr__(name: str) -> str:
+        """The version of the installed distribution; looked up when asked for, since that takes a while."""
+        if name != "__version__":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib.metadata import version  # noqa: PLC0415
+
+        return version("hippo-verify")

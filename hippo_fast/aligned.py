@@ -20,6 +20,12 @@ def aligned_empty(shape: tuple[int, ...], dtype: npt.DTypeLike = np.float64) -> 
     Args:
         shape: of the array.
         dtype: of its numbers.
+
+    Returns:
+        An array of that shape and dtype, whose numbers are whatever was there.
+
+    Raises:
+        TypeError: a shape that is no tuple of integers, or a dtype that numpy does not know.
     """
     kind = np.dtype(dtype)
     size = math.prod(shape) * kind.itemsize

@@ -128,6 +128,9 @@ class Memory:
     def update(self, sample: Any) -> None:
         """Read one sample, or a ``(K,)`` array of them in order. If this raises, nothing has been read.
 
+        Args:
+            sample: a number, or ``(K,)`` numbers with K >= 1, oldest first.
+
         Raises:
             TypeError: samples that are no real numbers.
             ValueError: samples of another shape, empty, NaN or infinite.

@@ -4,6 +4,10 @@ Two witnesses for every number: ``project`` works from the definition; ``system`
 differential equation and its discretization. Conventions: ``hippo_ref.conventions``.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from hippo_ref.closed import closed_state
 from hippo_ref.closed_form import system
 from hippo_ref.derive import derive, rational_system
@@ -66,3 +70,15 @@ __all__ = [
     "step",
     "system",
 ]
+
+__version__: str
+
+if not TYPE_CHECKING:  # a type checker would take every name for one of ours
+
+    def __getattr__(name: str) -> str:
+        """The version of the installed distribution; looked up when asked for, since that takes a while."""
+        if name != "__version__":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib.metadata import version  # noqa: PLC0415
+
+        return version("hippo-verify")

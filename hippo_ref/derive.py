@@ -152,7 +152,15 @@ def _rational_system(m: Measure, order: int) -> OrthogonalSystem:
 def rational_system(m: Measure, order: int) -> OrthogonalSystem:
     """The unnormalised system in exact rational arithmetic.
 
+    Args:
+        m: a measure with rational generators.
+        order: N >= 1.
+
+    Returns:
+        The system of the orthogonal functions before they are normalised, all of it Fractions.
+
     Raises:
+        TypeError, ValueError: bad ``order``.
         ValueError: the measure's generators are not rational (fout, whose derivative brings in pi).
     """
     order = integer(order, "order", 1)

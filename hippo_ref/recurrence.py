@@ -194,6 +194,9 @@ def jacobian(
         dps: decimal digits, relative to the largest entry of each column.
         timestamps: as in ``states``.
 
+    Returns:
+        (N, L) mpmath matrix, without unit: state and samples have the same one.
+
     Raises:
         TypeError, ValueError: bad argument.
         PrecisionError: the digits are not reached.

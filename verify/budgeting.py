@@ -150,6 +150,10 @@ def error_budget(
         oracle: exact answers. Default: kept in the user's cache folder for named signals, else for this call alone,
             since two functions may have one name.
 
+    Returns:
+        The parts, each with its size, share and advice, and the judgement of the rounding; norms are those of L2 of the
+        measure, in the unit of the signal.
+
     Raises:
         UsageError: arguments that make no case, or one that the target does not have.
         TargetError: the target cannot be loaded, crashed, hung, or answered something that is no state.

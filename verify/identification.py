@@ -41,6 +41,9 @@ def identify(
         memory_limit: bytes a worker may hold.
         oracle: exact answers.
 
+    Returns:
+        The matches, best first, each with its residual; where there is none, the closest operators and what differs.
+
     Raises:
         UsageError: a level, rule or dt that is not accepted.
         TargetError: the target cannot be loaded or gives no answer.

@@ -36,6 +36,12 @@ __all__ = ["CELLS", "Cell", "State", "cell_class", "make_cell"]
 def cell_class(key: str) -> type[Cell]:
     """Return the class of a cell.
 
+    Args:
+        key: a key of `CELLS`.
+
+    Returns:
+        The class, a subclass of `Cell`; its module is imported now.
+
     Raises:
         TypeError: a key that is no string.
         ValueError: an unknown key.
@@ -62,6 +68,9 @@ def make_cell(key: str, input_size: int, hidden_size: int, **options: Any) -> Ce
         input_size: numbers in each sample.
         hidden_size: numbers in each output.
         options: what the class of the cell takes beside the two sizes.
+
+    Returns:
+        The cell, a ``torch.nn.Module`` in float32 on the processor.
 
     Raises:
         TypeError: an argument of a wrong kind.

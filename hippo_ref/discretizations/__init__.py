@@ -38,6 +38,12 @@ def discretization(key: str) -> Discretization:
     The weight a is a decimal or a ratio, taken exactly. euler, bilinear and backward_euler are gbt(0), gbt(1/2) and
     gbt(1); zoh and foh are hold(0) and hold(1).
 
+    Args:
+        key: the name.
+
+    Returns:
+        The rule, immutable; one and the same for each name.
+
     Raises:
         ValueError: unknown name, or a parameter outside its domain.
     """

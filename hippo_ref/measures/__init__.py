@@ -49,6 +49,9 @@ def measure(key: str, **parameters: object) -> Measure:
             gegenbauer; ``alpha, beta > -1`` (default 0), exponents at the present and the far end, for jacobi. int,
             float, Fraction, mpf or str, kept exactly ("0.1" is one tenth, 0.1 is the nearest double).
 
+    Returns:
+        The measure, immutable and hashable.
+
     Raises:
         TypeError: ``key`` is not a string or a parameter is not a number.
         ValueError: unknown key or parameter, or a value that is not finite or outside its domain.

@@ -428,6 +428,9 @@ def define(
         closure: what stands in for past values that cross an end of the support: ``approximation``, ``average`` or
             ``polynomial`` (``hippo_ref.measures.base.CLOSURES``).
 
+    Returns:
+        The measure, to be used like a published one; ``derive`` gives its law.
+
     Raises:
         TypeError, ValueError: an argument that is none of these; a support that is empty, disordered or misses the
             present; a weight that has no mass.

@@ -274,7 +274,7 @@ def test_a_night_draws_a_seed_that_no_other_night_has(variables, tmp_path):
     assert len(seeds) == 8
 
 
-@pytest.mark.parametrize("path", [OWN / "dashboard.yml", TEMPLATES / "hippo-dashboard.yml"], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [OWN / "pages.yml", TEMPLATES / "hippo-dashboard.yml"], ids=lambda path: path.name)
 def test_the_site_is_made_of_the_history(path, origin, variables, tmp_path):
     appended(NIGHTLY[1], origin, variables, tmp_path / "1", results_of(tmp_path / "r1", a="1"))
     workspace = tmp_path / "work"
@@ -287,10 +287,24 @@ def test_the_site_is_made_of_the_history(path, origin, variables, tmp_path):
     outcome = run_job(path, "build", workspace, actions=actions, environment=variables)
     assert outcome.code == 0, outcome.log
     if path.parent == OWN:
-        assert asked(variables) == [["make", "verify"], ["make", "dashboard"]]
-        assert pages["path"] == "reports/generated/dashboard"
+        assert asked(variables) == [["make", "docs"], ["make", "verify"], ["make", "site"]]
+        assert pages["path"] == "reports/generated/docs"
     else:
         assert (workspace / pages["path"] / "index.html").read_text(encoding="utf-8") == "a.json"
+
+
+def test_before_the_first_night_the_site_is_the_documentation(origin, variables, tmp_path):
+    """The checkout of the branch with the history fails: the dashboard is the one that is published."""
+    pages = {}
+    actions = {
+        **COMMON, "actions/checkout": checkout(origin),
+        "actions/upload-pages-artifact": lambda inputs, workspace: pages.update(inputs),
+    }  # fmt: skip
+    (tmp_path / "work").mkdir()
+    outcome = run_job(OWN / "pages.yml", "build", tmp_path / "work", actions=actions, environment=variables)
+    assert outcome.code == 0, outcome.log
+    assert asked(variables) == [["make", "docs"]]
+    assert pages["path"] == "reports/generated/docs"
 
 
 def test_the_seed_of_our_own_night_reaches_make(variables, tmp_path):
@@ -392,7 +406,7 @@ def test_the_scripts_of_gitlab_are_carried_out(origin, variables, tmp_path):
 # Nothing is left out.
 
 CARRIED_OUT = {
-    ("nightly.yml", "campaign"), ("nightly.yml", "measure"), ("nightly.yml", "append"), ("dashboard.yml", "build"),
+    ("nightly.yml", "campaign"), ("nightly.yml", "measure"), ("nightly.yml", "append"), ("pages.yml", "build"),
     ("hippo-nightly.yml", "deep"), ("hippo-nightly.yml", "measure"), ("hippo-nightly.yml", "append"),
     ("hippo-dashboard.yml", "build"),
 }  # fmt: skip
@@ -413,5 +427,5 @@ def test_every_target_of_make_that_a_workflow_calls_is_there():
         name for path in OWN.glob("*.yml") for _, step in steps_of(path)
         for name in re.findall(r"\bmake ([\w-]+)", step.get("run", ""))
     }  # fmt: skip
-    assert {"verify", "bench", "dashboard", "test-nightly"} <= called
+    assert {"verify", "bench", "docs", "site", "test-nightly"} <= called
     assert called <= targets

@@ -193,10 +193,14 @@ def test_every_foreign_action_is_pinned_to_one_commit():
 
 WRITES = {
     "append": {"contents"},
+    "attest": {"attestations", "id-token"},
     "comment": {"pull-requests"},
     "dashboard": {"pages", "id-token"},
     "deep": {"security-events"},
     "deploy": {"pages", "id-token"},
+    "pages": {"pages", "id-token"},
+    "publish": {"id-token"},
+    "release": {"contents"},
 }
 """Job -> what its token may write. No other job's may write anything."""
 

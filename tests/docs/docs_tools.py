@@ -5,11 +5,17 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import yaml
 
 ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+"""All that people read; what is published is shown in it and checked elsewhere."""
+SKIPPED = ("make ", "git ")
+"""Beginnings of commands that are set-up, which CI runs itself."""
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NAMED = re.compile(r"# ([\w./-]+\.\w+)\n")
 
@@ -31,7 +37,26 @@ def environment(**further):
     return {**own, "PATH": path, "COLUMNS": "120", **further}
 
 
-def perform(page, folder, variables, *, skipped=("make ", "git ")):
+def commands(text, skipped=SKIPPED):
+    """The commands of a console block that are run, each with what it must print."""
+    for command in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+        line, _, expected = command.partition("\n")
+        if not line.startswith(skipped):
+            yield line, expected
+
+
+def examples(text):
+    """How many examples of a page are executed, by what they are: a file that is written counts where it is used."""
+    found = Counter()
+    for match in FENCE.finditer(text):
+        if match[1] == "console":
+            found["command"] += sum(1 for _ in commands(match[2]))
+        elif match[1] == "python":
+            found["file" if NAMED.match(match[2]) else "python"] += 1
+    return dict(found)
+
+
+def perform(page, folder, variables, *, skipped=SKIPPED):
     """Do what a page says, from top to bottom.
 
     A block whose first line names a file (``# name.ext``) becomes that file; other Python runs in one namespace; TOML
@@ -44,7 +69,9 @@ def perform(page, folder, variables, *, skipped=("make ", "git ")):
         skipped: beginnings of commands that are set-up, which CI runs itself.
     """
     namespace = {}
-    for language, text in blocks(page):
+    whole = page.read_text(encoding="utf-8")
+    for match in FENCE.finditer(whole):
+        language, text = match[1], match[2]
         named = NAMED.match(text)
         if language == "toml":
             tomllib.loads(text)
@@ -55,12 +82,11 @@ def perform(page, folder, variables, *, skipped=("make ", "git ")):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
         elif language == "python":
-            exec(compile(text, str(page), "exec"), namespace)
+            above = whole.count("\n", 0, match.start(2))  # so that a traceback shows the line of the page
+            exec(compile("\n" * above + text, str(page), "exec"), namespace)
         elif language == "console":
-            for command in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
-                line, _, expected = command.partition("\n")
-                if not line.startswith(skipped):
-                    _run(line, expected, folder, variables, page)
+            for line, expected in commands(text, skipped):
+                _run(line, expected, folder, variables, page)
 
 
 def _run(line, expected, folder, variables, page):
@@ -71,3 +97,20 @@ def _run(line, expected, folder, variables, page):
     assert shown(expected, answer.stdout), (
         f"{line}\nprinted:\n{answer.stdout}\n{answer.stderr}\nbut {page.name} shows:\n{expected}"
     )
+
+
+def main():
+    """Say how many examples there are that the tests execute: ``python tests/docs/docs_tools.py``."""
+    total = Counter()
+    for page in PAGES:
+        found = examples(page.read_text(encoding="utf-8"))
+        total.update(found)
+        if found:
+            counts = " ".join(f"{count:4} {kind}" for kind, count in sorted(found.items()))
+            sys.stdout.write(f"{page.relative_to(ROOT).as_posix():40} {counts}\n")
+    counts = ", ".join(f"{count} of kind {kind}" for kind, count in sorted(total.items()))
+    sys.stdout.write(f"{len(PAGES)} pages: {counts}\n")
+
+
+if __name__ == "__main__":
+    main()
