@@ -21,8 +21,8 @@ export OPENBLAS_NUM_THREADS ?= 1
 # Tests start some thousand processes; without kept bytecode each would compile our modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: verify test test-random test-nightly lint wheel bench gate dashboard claims published published-dashboard \
-	published-claims published-keras-lmu published-3-12 power mutants clean
+.PHONY: verify test test-random test-nightly lint docs docs-links site wheel release-check bench gate dashboard claims published \
+	published-dashboard published-claims published-keras-lmu published-3-12 power mutants clean
 .DEFAULT_GOAL := verify
 
 $(STAMP): pyproject.toml constraints.txt
@@ -61,12 +61,28 @@ dashboard: $(STAMP)  ## the history, and the verdicts of the last `make verify`,
 	$(BIN)/hippo-verify dashboard --repository . --results $(RESULTS) --out $(REPORT)/dashboard \
 		$(if $(wildcard $(STORE)),--store $(STORE)) $(if $(MACHINE),--machine $(MACHINE))
 
+docs: $(STAMP)  ## the documentation, into reports/generated/docs; a warning is an error
+	@# After a failure all is read again: what is kept would not be warned of a second time.
+	$(BIN)/python -m sphinx -n -W --keep-going -q -b html -d $(REPORT)/doctrees docs $(REPORT)/docs \
+		|| { rm -rf $(REPORT)/doctrees; exit 1; }
+	@echo "wrote $(REPORT)/docs/index.html"
+
+docs-links: $(STAMP)  ## whether every address on the web that the documentation names answers: needs a network
+	$(BIN)/python -m sphinx -b linkcheck -q -d $(REPORT)/doctrees docs $(REPORT)/linkcheck
+
+site: docs dashboard  ## both as one site: the documentation, and the dashboard in its folder dashboard
+	rm -rf $(REPORT)/docs/dashboard
+	cp -R $(REPORT)/dashboard $(REPORT)/docs/dashboard
+
 published-dashboard: $(STAMP)  ## the same without asv's own pages, which are large, into reports/published
 	$(BIN)/hippo-verify dashboard --repository . --results $(RESULTS) --out reports/published/dashboard --no-asv \
 		$(if $(wildcard $(STORE)),--store $(STORE)) $(if $(MACHINE),--machine $(MACHINE))
 
 wheel: $(STAMP)
 	$(BIN)/python -m build --wheel
+
+release-check: $(STAMP)  ## what a release sees: the distributions, and the wheel alone and with each extra (many minutes)
+	$(BIN)/python -m pytest tests/packaging --runslow -rP
 
 published: $(STAMP)  ## the verdicts on third-party libraries that README and reports/published show
 	$(BIN)/hippo-verify run --targets third-party --store .hippo-verify/published

@@ -1,7 +1,7 @@
 """Where truth and speed meet: checks, their bounds, the worker a target runs in, campaigns and reports.
 
-Public: `check`, `identify`, `error_budget`, `Report`. They are loaded when first used: a worker process imports this
-package too.
+Public: `check`, `identify`, `error_budget`, `load`, `Report`. They are loaded when first used: a worker process imports
+this package too.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from verify.campaign import Report
     from verify.cases import UsageError
     from verify.checking import check
+    from verify.frame import load, write_parquet
     from verify.identification import identify
     from verify.parametrize import parametrize_with_checks
     from verify.replaying import parametrize_with_counterexamples, replay
@@ -24,9 +25,11 @@ __all__ = [
     "error_budget",
     "error_budgets",
     "identify",
+    "load",
     "parametrize_with_checks",
     "parametrize_with_counterexamples",
     "replay",
+    "write_parquet",
 ]
 
 _HOMES = {
@@ -36,13 +39,19 @@ _HOMES = {
     "error_budget": "verify.budgeting",
     "error_budgets": "verify.budgeting",
     "identify": "verify.identification",
+    "load": "verify.frame",
     "parametrize_with_checks": "verify.parametrize",
     "parametrize_with_counterexamples": "verify.replaying",
     "replay": "verify.replaying",
+    "write_parquet": "verify.frame",
 }
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version  # noqa: PLC0415
+
+        return version("hippo-verify")
     if name not in _HOMES:
         raise AttributeError(f"module 'verify' has no attribute {name!r}; it has {', '.join(__all__)}")
     import importlib  # noqa: PLC0415

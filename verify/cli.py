@@ -18,14 +18,13 @@ from verify.claims_command import claims
 from verify.dashboard.command import dashboard
 from verify.gate.command import gate
 from verify.history.command import history
-from verify.invocation import fail, given_options
+from verify.invocation import Suite as SuiteName
+from verify.invocation import fail, given_options, integers, words
 from verify.output_options import PARAMETERS, Outputs, with_outputs
+from verify.report_command import report
+from verify.run_command import run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from verify.campaign import Report
-    from verify.claims.results import Results
     from verify.coverage import Requirement
 
 app = typer.Typer(
@@ -48,13 +47,6 @@ class Choice(StrEnum):
 
     exact = "exact"
     auto = "auto"
-
-
-class SuiteName(StrEnum):
-    """How much is tried."""
-
-    quick = "quick"
-    full = "full"
 
 
 class Accuracy(StrEnum):
@@ -100,17 +92,6 @@ def _main(
     ] = False,
 ) -> None:
     pass
-
-
-def _integers(text: str, option: str = "--orders") -> list[int]:
-    try:
-        return [int(part) for part in text.split(",") if part.strip()]
-    except ValueError:
-        fail(f"{option} is {text!r}; accepted: integers with commas, such as 4,8,16")
-
-
-def _words(text: str | None) -> list[str] | None:
-    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _bytes(text: str) -> int:
@@ -189,7 +170,7 @@ def check(
     from verify import checking, console, replaying  # noqa: PLC0415
     from verify.vectors.checking import by_id  # noqa: PLC0415
 
-    _usable(outputs)
+    outputs.refuse_misuse()
     required = _requirement(require_coverage)
     if timeout <= 0:
         fail(f"--timeout is {timeout}; accepted: seconds above 0")
@@ -209,7 +190,7 @@ def check(
                 dtype=dtype if "dtype" in given else None,
             ) if replay else checking.check(
                 target, measure, level, method=method, theta=theta, dt=dt, alpha=alpha, beta=beta,
-                orders=_integers(orders), dtype=dtype, suite=suite.value, seed=seed, timeout=timeout,
+                orders=integers(orders), dtype=dtype, suite=suite.value, seed=seed, timeout=timeout,
                 memory_limit=_bytes(memory_limit), convention=convention.value, accuracy=accuracy.value,
                 target_arg=_keywords(target_arg or []), expected=expected, progress=show,
                 counterexamples=counterexamples if keep else None,
@@ -224,7 +205,7 @@ def check(
         console.show_check(report)
         console.show_counterexamples(report, [*asking, *given_options(context, only=_RETOLD)])
 
-    _deliver(report, outputs, tell, by_id(report) if replay else None)
+    outputs.deliver(report, tell, by_id(report) if replay else None)
 
 
 _NOT_REPLAYED = ("orders", "theta", "dt", "alpha", "beta", "suite", "seed", "expected")
@@ -232,7 +213,7 @@ _RETOLD = ("target_arg", "convention", "accuracy", "timeout", "memory_limit")
 """Options of `check` that say how a target is asked, not what: a replay needs them too."""
 
 
-_BESIDE = ("progress", "counterexamples", "keep", "store", "report", "jobs", *PARAMETERS)
+_BESIDE = ("progress", "counterexamples", "keep", *PARAMETERS)
 """Options on which no verdict depends."""
 
 
@@ -243,24 +224,6 @@ def _requirement(text: str | None) -> Requirement | None:
         return None if text is None else Requirement.parse(text)
     except ValueError as error:
         fail(str(error))
-
-
-def _usable(outputs: Outputs) -> None:
-    wrong = outputs.misuse()
-    if wrong:
-        fail(wrong)
-
-
-def _deliver(report: Report, outputs: Outputs, tell: Callable[[], None], named: Report | None = None) -> NoReturn:
-    """Write the outputs, tell whoever looks on, and end with the exit code."""
-    try:
-        outputs.write(report, named)
-    except ValueError as error:
-        fail(str(error))
-    with outputs.aside():
-        tell()
-        outputs.annotate(report)
-    raise typer.Exit(report.exit_code)
 
 
 @app.command()
@@ -300,156 +263,6 @@ def identify(
 
 
 @app.command()
-@with_outputs
-def run(
-    context: typer.Context,
-    targets: Annotated[
-        str | None, typer.Option(help="Adapters, with commas, or own, third-party; default: all installed.")
-    ] = None,
-    measures: Annotated[str | None, typer.Option(help="Measures, with commas; default: all of each target.")] = None,
-    orders: Orders = "4,8,16,32,64",
-    methods: Annotated[str | None, typer.Option(help="Rules, with commas; default: all of each target.")] = None,
-    dtypes: Annotated[str, typer.Option(help="Arithmetics, with commas.")] = "float64,float32",
-    suite: Annotated[SuiteName, typer.Option(help="How much is tried.")] = SuiteName.quick,
-    seed: Seed = 0,
-    jobs: Annotated[int, typer.Option(help="Processes; 0: as many as cores.")] = 0,
-    timeout: Annotated[float, typer.Option(help="Seconds per call.")] = 60.0,
-    store: Annotated[Path, typer.Option(file_okay=False, help="Folder for verdicts.jsonl.")] = Path(
-        ".hippo-verify/run"
-    ),
-    expected: Annotated[
-        Path | None, typer.Option(help="TOML file of expected failures (default: the one shipped).")
-    ] = None,
-    require_coverage: RequireCoverage = None,
-    report: Annotated[
-        Path | None, typer.Option(file_okay=False, help="Write the HTML report into this folder.")
-    ] = None,
-    progress: Annotated[bool, typer.Option(help="Show progress.")] = True,
-    *,
-    outputs: Outputs,
-) -> None:
-    """Run the whole campaign: targets x measures x orders x rules x dtypes x checks."""
-    from dataclasses import replace  # noqa: PLC0415
-
-    from verify import campaign, console, counterexamples  # noqa: PLC0415
-    from verify.adapters import ADAPTERS  # noqa: PLC0415
-    from verify.checks import SUITES  # noqa: PLC0415
-
-    _usable(outputs)
-    required = _requirement(require_coverage)
-    installed = [key for key, adapter in ADAPTERS.items() if adapter.version() is not None]
-    groups = {
-        "own": [key for key in installed if ADAPTERS[key].distribution is None],
-        "third-party": [key for key in installed if ADAPTERS[key].distribution is not None],
-    }
-    asked = _words(targets)
-    names = installed if asked is None else [key for name in asked for key in groups.get(name, [name])]
-    try:
-        units = campaign.plan(
-            names, measures=_words(measures), orders=_integers(orders), methods=_words(methods),
-            dtypes=_words(dtypes) or [], suite=replace(SUITES[suite.value], seed=seed), timeout=timeout,
-        )  # fmt: skip
-        if not units:
-            fail("nothing was selected: no target has these measures, rules, dtypes and orders", 4)
-        with console.campaign_progress(progress, len(units)) as on_unit:
-            result = campaign.run(
-                units, store, jobs=jobs or os.cpu_count() or 1, expected=expected, seed=seed, on_unit=on_unit
-            )
-    except ValueError as error:
-        fail(str(error))
-    except OSError as error:
-        fail(f"--store {store}: {error.strerror or error}")
-    except KeyboardInterrupt:
-        fail(f"stopped; the finished part is in {store}: the same command goes on from there", 130)
-    result.required = required
-    counterexamples.save_campaign(
-        result, store / "counterexamples", campaign.default_oracle(), replace(SUITES[suite.value], seed=seed)
-    )
-    result.provenance["command"] = ["hippo-verify", "run", *given_options(context, without=_BESIDE)]
-
-    def tell() -> None:
-        console.show_campaign(result, store)
-        console.show_counterexamples(result, ["hippo-verify", "check", "TARGET"])
-        if report is not None:
-            _report(store, report)
-
-    _deliver(result, outputs, tell)
-
-
-def _report(
-    store: Path | None,
-    folder: Path,
-    libraries: Path | None = None,
-    environment: str = "dev",
-    claims: Path | None = None,
-) -> None:
-    """Write the pages that are asked for; without a store that of the claims alone."""
-    try:
-        from verify.report import write_report  # noqa: PLC0415
-        from verify.report.claims_page import write_claims  # noqa: PLC0415
-        from verify.report.claims_summary import NAME  # noqa: PLC0415
-        from verify.report.libraries import publish  # noqa: PLC0415
-
-        found = None if claims is None else _claims(claims)
-        paths = []
-        if store is not None and libraries is not None:
-            paths += publish(libraries, store, environment)
-        elif store is not None:
-            paths.append(write_report(store, folder, found))
-        if found is not None:
-            paths.append(write_claims(folder / NAME, found))
-        for path in paths:
-            typer.echo(f"report: {path}")
-    except ImportError as error:
-        fail(f"the report needs {error.name}: pip install 'hippo-verify[report]'")
-    except (OSError, ValueError) as error:
-        fail(f"report: {error}")
-
-
-def _claims(path: Path) -> Results:
-    from verify.outputs.claims_file import read_claims  # noqa: PLC0415
-
-    try:
-        return read_claims(path)
-    except ValueError as error:
-        fail(f"--claims: {error}")
-
-
-@app.command()
-def report(
-    context: typer.Context,
-    store: Annotated[Path, typer.Argument(help="Folder with verdicts.jsonl, or the file itself.")] = Path(
-        ".hippo-verify/run"
-    ),
-    output: Annotated[Path, typer.Option(file_okay=False, help="Folder for index.html.")] = Path("reports/generated"),
-    libraries: Annotated[
-        Path | None,
-        typer.Option(
-            file_okay=False,
-            help="Instead: take the verdicts on third-party libraries into this folder's records, table and page.",
-        ),
-    ] = None,
-    environment: Annotated[str, typer.Option(help="With --libraries: name of where the verdicts were made.")] = "dev",
-    claims_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--claims",
-            metavar="FILE",
-            dir_okay=False,
-            help="Results of `hippo-verify claims --json`: their page is made beside, and listed in the report.",
-        ),
-    ] = None,
-) -> None:
-    """Make the HTML report from recorded verdicts alone."""
-    if claims_file is not None and libraries is not None:
-        fail("--claims is given beside --libraries, whose page has no place for it; run one after the other")
-    # With no campaign at hand and none named, the page of the claims is all that is asked for.
-    named = str(context.get_parameter_source("store")).endswith("COMMANDLINE")
-    alone = claims_file is not None and not named and not store.exists()
-    _report(None if alone else store, output, libraries, environment, claims_file)
-
-
-@app.command()
 def budget(
     target: TargetName,
     measure: Measure = "legs",
@@ -484,8 +297,8 @@ def budget(
     with console.progress(progress) as show:
         try:
             found = budgeting.error_budgets(
-                target, measure, signal=signal, orders=_integers(orders), lengths=_integers(lengths, "--lengths"),
-                dtypes=_words(dtypes) or [], method=method, time=time, dt=dt, theta=theta, alpha=alpha, beta=beta,
+                target, measure, signal=signal, orders=integers(orders), lengths=integers(lengths, "--lengths"),
+                dtypes=words(dtypes) or [], method=method, time=time, dt=dt, theta=theta, alpha=alpha, beta=beta,
                 target_arg=_keywords(target_arg or []), timeout=timeout, memory_limit=_bytes(memory_limit),
                 progress=show,
             )  # fmt: skip
@@ -532,8 +345,8 @@ def export_vectors(
     try:
         with console.progress(progress) as show:
             written = documents.export(
-                output, extent, measures=_words(measures), orders=None if orders is None else _integers(orders),
-                kinds=_words(kinds), lines=lines, jobs=jobs or os.cpu_count() or 1,
+                output, extent, measures=words(measures), orders=None if orders is None else integers(orders),
+                kinds=words(kinds), lines=lines, jobs=jobs or os.cpu_count() or 1,
                 progress=lambda done, total: show("vectors", done, total),
             )  # fmt: skip
     except LookupError as error:
@@ -569,7 +382,7 @@ def check_vectors(
     from verify import console  # noqa: PLC0415
     from verify.vectors import checking  # noqa: PLC0415
 
-    _usable(outputs)
+    outputs.refuse_misuse()
     if str(answers).startswith("exec:"):
         fail(f"{answers} is a program: hippo-verify check {shlex.quote(str(answers))} --replay VECTORS asks it")
     try:
@@ -579,7 +392,7 @@ def check_vectors(
         fail(str(error))
     asking = ["hippo-verify", "vectors", "check", str(answers)]
     report.provenance["command"] = [*asking, *given_options(context, without=_BESIDE)]
-    _deliver(report, outputs, lambda: console.show_check(report), checking.by_id(report))
+    outputs.deliver(report, lambda: console.show_check(report), checking.by_id(report))
 
 
 @certificate.command("verify")
@@ -608,6 +421,8 @@ app.command()(claims)
 app.command()(gate)
 app.command()(dashboard)
 app.command()(history)
+app.command()(report)
+app.command()(run)
 
 
 @app.command()
@@ -654,7 +469,7 @@ def checks(
         rows = [{"key": key, "claim": check.claim, "levels": list(check.levels)} for key, check in CHECKS.items()]
         _list(rows, json_, lambda row: f"{row['key']:<16} {row['claim']}  [{', '.join(row['levels'])}]")
         return
-    _power(suite, seeds, _words(defects), jobs, json_, markdown, progress)
+    _power(suite, seeds, words(defects), jobs, json_, markdown, progress)
 
 
 def _power(

@@ -12,7 +12,7 @@ import psutil
 import pytest
 import zoo_adapters
 
-from verify import campaign
+from verify import campaign, judging
 from verify.adapters import ADAPTERS
 from verify.adapters.isolated import IsolatedTarget
 from verify.cases import make_case
@@ -111,9 +111,9 @@ def zoo():
         def make_worker(name, *, timeout, memory_limit):
             return Worker("zoo_adapters:load", {"target": name}, timeout=timeout, memory_limit=MEMORY)
 
-        patch.setattr(campaign, "make_worker", make_worker)
-        patch.setattr(campaign, "CHECKS", {key: CHECKS[key] for key in EXAMINED})
-        patch.setattr(campaign, "diagnose", lambda *_: [])  # asks much, and has tests of its own
+        patch.setattr(judging, "make_worker", make_worker)
+        patch.setattr(judging, "CHECKS", {key: CHECKS[key] for key in EXAMINED})
+        patch.setattr(judging, "diagnose", lambda *_: [])  # asks much, and has tests of its own
         campaign.close_targets()
         yield told(campaign.run_unit(unit("right")))
         campaign.close_targets()
@@ -129,7 +129,7 @@ def test_a_hostile_target_gets_its_verdict_in_time_and_costs_no_other_one(zoo, n
         pytest.skip("the floating-point unit of this processor is not known to the test")
     # In a process that others have used a target that dies is asked a second time; the right one is no such other.
     assert told(campaign.run_unit(unit("right"))) == zoo
-    worker, timeout = campaign._WORKERS[zoo_adapters.LIBRARY], TIMEOUT if fate == "timeout" else PATIENCE
+    worker, timeout = judging._WORKERS[zoo_adapters.LIBRARY], TIMEOUT if fate == "timeout" else PATIENCE
     worker.served.clear()
     worker._timeout = timeout
     verdicts = campaign.run_unit(unit(name))

@@ -160,10 +160,12 @@ PLANS = [
         {"targets": ["nonesuch"]},
         r"^target 'nonesuch' is no adapter; a campaign runs adapters \(hippo-fast-numpy, .*\): ",
     ),
-    ({"measures": ["lags"]}, rf"^measure is 'lags'; accepted: {MEASURES}$"),
-    ({"measures": ["legs", "lags"]}, rf"^measure is 'lags'; accepted: {MEASURES}$"),
-    ({"methods": ["tustin"]}, rf"^method is 'tustin'; accepted: {NAMED}$"),
-    ({"dtypes": ["float16"]}, r"^dtype is 'float16'; accepted: float64, float32$"),
+    ({"measures": ["lags"]}, rf"^measure is 'lags'; accepted: {MEASURES} \(did you mean legs\?\)$"),
+    ({"measures": ["legs", "lags"]}, rf"^measure is 'lags'; accepted: {MEASURES} \(did you mean legs\?\)$"),
+    ({"methods": ["tustin"]}, literally(f"method is 'tustin'; accepted: {METHODS}")),
+    ({"dtypes": ["float16"]}, r"^dtype is 'float16'; accepted: float64, float32 \(did you mean float64\?\)$"),
+    ({"devices": ["tpu"]}, r"^device is 'tpu'; accepted: cpu, cuda \(did you mean cpu\?\)$"),
+    ({"checks": ["matrix"]}, r"^check is 'matrix'; accepted: matrices, .* \(did you mean matrices\?\)$"),
     ({"orders": [0]}, r"^order is 0; accepted: an integer from 1 to 4096$"),
 ]
 
