@@ -14,8 +14,8 @@ from hippo_site import commit  # noqa: E402  (its folder has just been put on th
 _project = tomllib.loads((HERE.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 project = "hippo-verify"
-author = "The hippo-verify founders"
-project_copyright = "The hippo-verify founders, Apache-2.0"
+author = "The hippo-verify developers"
+project_copyright = "The hippo-verify developers, Apache-2.0"
 version = release = _project["version"]
 language = "en"
 
