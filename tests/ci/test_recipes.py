@@ -412,13 +412,16 @@ CARRIED_OUT = {
 }  # fmt: skip
 BY_NAME = {("ci.yml", "test"), ("ci.yml", "verify"), ("nightly.yml", "tests"), ("action.yml", "wrong")}
 """One call of `.ci/run` or of a target of make, which is looked for below; and a job that tests the action."""
+RELEASE = {("release.yml", "build"), ("release.yml", "test"), ("release.yml", "release")}
+"""tests/packaging carries out the script that compares tag, version and changelog, builds twice and installs the wheel;
+the rest asks GitHub."""
 
 
 def test_every_script_is_carried_out_here():
     """A new step with a script needs a test above."""
     found = {(path.name, job) for path in [*OWN.glob("*.yml"), *TEMPLATES.glob("*.yml")] for job, step in steps_of(path)
              if "run" in step}  # fmt: skip
-    assert found == CARRIED_OUT | BY_NAME
+    assert found == CARRIED_OUT | BY_NAME | RELEASE
 
 
 def test_every_target_of_make_that_a_workflow_calls_is_there():

@@ -34,7 +34,9 @@ def test_compiled_code_is_kept(tmp_path):
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.nb[ic]")} == times  # nothing compiled again
 
 
-@pytest.mark.parametrize("features", ["+avx2,+fma,-avx512f", "+fma,-avx2,-avx512f,-avx"])
+@pytest.mark.parametrize(
+    "features", ["+avx2,+fma,-avx512f", pytest.param("+fma,-avx2,-avx512f,-avx", marks=pytest.mark.slow)]
+)
 def test_narrow_vectors_give_the_same_bits(tmp_path, features):
     from llvmlite.binding import get_host_cpu_features
 

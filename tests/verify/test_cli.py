@@ -714,11 +714,11 @@ def test_two_processes_give_the_same_verdicts_in_the_same_order(tmp_path):
     content = []
     for jobs in ("1", "2"):
         store = tmp_path / jobs
-        command = (*PLAN, "--methods", "bilinear,backward_euler,zoh,trapezoid,foh", "--jobs", jobs)
+        command = (*PLAN, "--methods", "bilinear,zoh", "--jobs", jobs)
         assert cli(*command, "--store", store).exit_code == 0
         content.append((store / "verdicts.jsonl").read_bytes())
     assert same(content[0]) == same(content[1])
-    assert sum(record["kind"] == "unit" for record in records(content[0])) == 5  # more than one process takes at once
+    assert sum(record["kind"] == "unit" for record in records(content[0])) == 2  # one for each process
 
 
 def test_a_campaign_that_cannot_write_is_two(tmp_path):

@@ -57,7 +57,7 @@ def told(report):
     return [{**verdict.to_json(), "seconds": None} for verdict in report.verdicts]
 
 
-@pytest.mark.parametrize("jobs", [2, 3])
+@pytest.mark.parametrize("jobs", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_verdicts_do_not_depend_on_the_number_of_processes(alone, jobs, tmp_path):
     expected = told(alone)
     assert {verdict["case"]["target"] for verdict in expected} == set(TARGETS)
