@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections import Counter
@@ -16,7 +17,7 @@ from verify.executors import Executor, make_executor
 from verify.judging import close_targets, default_oracle, process_oracle, run_unit, verdicts_of
 from verify.outcome import EXIT, Report, StoredVerdicts, overall
 from verify.planning import Plan, Unit, plan
-from verify.provenance import collect
+from verify.provenance import collect, machine, source
 from verify.scheduling import Schedule
 from verify.store import VerdictStore
 from verify.verdict import Status, Verdict
@@ -129,10 +130,16 @@ def run(
     entries = expectations.load(expected or expectations.SHIPPED, installed)
     absent = [item.to_json() for item in units.absent] if isinstance(units, Plan) else []
     provenance = {**collect(seed), "suite": ", ".join(suites), "plan": {"units": len(units), "absent": absent}}
-    stable = {key: provenance[key] for key in ("versions", "commit", "dirty", "seed")}
+    like = machine()
+    # Whether the tree is dirty says less than its source, and more than verdicts depend on: a file beside it is dirt.
+    stable = {
+        **{key: provenance[key] for key in ("versions", "commit", "seed")}, "source": source(),
+        **{key: like[key] for key in ("platform", "system", "blas")},
+    }  # fmt: skip
     # Verdicts are recorded with their marks, so those of other expectations are not gone on with.
     marks = [[entry.conditions, entry.reason, entry.link, entry.lapsed] for entry in entries]
-    fingerprint = json.dumps([stable, reference_fingerprint(), marks], sort_keys=True)
+    # A store has the verdicts of one plan: those of another one would be counted and shown as if they were asked for.
+    fingerprint = json.dumps([stable, reference_fingerprint(), marks, _digest(units)], sort_keys=True)
     course = Course(len(units), executor, Schedule(units))
     with executor, VerdictStore(folder, provenance, fingerprint, wait=wait) as store:
         for remark in store.remarks:
@@ -172,6 +179,12 @@ def run(
         notes = expectations.notes(entries)
         stored = store.end((unit.key for unit in units), notes)
     return Report("campaign", StoredVerdicts(stored, course.counted), provenance=store.provenance, notes=notes)
+
+
+def _digest(units: Sequence[Unit]) -> str:
+    """Names a plan; a lazy one is not gone through for it."""
+    said = [units.orders, *(unit.key for unit in units.blocks)] if isinstance(units, Plan) else [u.key for u in units]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
 
 
 __all__ = [

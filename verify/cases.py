@@ -12,6 +12,8 @@ from typing import Any
 from verify.bounds import GBT, HOLDS, hold_degree
 from verify.case import DTYPES, LARGEST_ORDER, LEVELS, Case, as_text
 
+SEED_MOST = 2**63 - 1
+"""What a column of 64-bit integers holds."""
 METHODS = ("bilinear", "backward_euler", "euler", "zoh", "trapezoid", "foh")
 """Rules with a name of their own; `method_key` knows the families ``gbt(a)`` and ``hold(d)`` too."""
 DEGREES = ("0", "1", "2", "3")

@@ -72,7 +72,9 @@ def run_unit(unit: Unit) -> list[Verdict]:
         found, case, target = settle(target, case, oracle)
     verdicts = list(
         chain.from_iterable(
-            verdicts_of(replace(case, level=level), target, oracle, unit.suite, unit.checks or CHECKS)
+            verdicts_of(
+                replace(case, level=level), target, oracle, unit.suite, CHECKS if unit.checks is None else unit.checks
+            )
             for level in unit.levels
         )
     )

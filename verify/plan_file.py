@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from verify.adapters import ADAPTERS
 from verify.case import DEVICES, DTYPES, LARGEST_ORDER
-from verify.cases import ACCEPTED_METHODS, PARAMETERS, UsageError, method_key
+from verify.cases import ACCEPTED_METHODS, PARAMETERS, SEED_MOST, UsageError, method_key
 from verify.checks import CHECKS, SUITES
 from verify.coverage import Requirement
 from verify.text import accepted, closest
@@ -30,7 +30,7 @@ def read_plan(path: Path) -> dict[str, Any]:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"--plan: cannot read {path}: {error.strerror or error}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"--plan: {path} is not TOML: {error}") from None
     found: dict[str, Any] = {}
     for key, value in content.items():
@@ -80,14 +80,14 @@ def _several(value: Any, kind: type, told: str) -> list[Any]:
 
 
 def _suite(value: Any) -> str:
-    if value not in SUITES:
+    if not isinstance(value, str) or value not in SUITES:
         raise UsageError(f" is {value!r:.80}; {accepted(value, tuple(SUITES))}")
     return str(value)
 
 
 def _seed(value: Any) -> int:
-    if type(value) is not int:
-        raise UsageError(f" is {value!r:.80}; accepted: an integer")
+    if type(value) is not int or abs(value) > SEED_MOST:
+        raise UsageError(f" is {value!r:.80}; accepted: an integer of at most 63 bits")
     return value
 
 

@@ -61,7 +61,7 @@ class Unit:
 
     def asked(self, level: str) -> list[Check]:
         """The checks that speak of a level, of those that are asked for; each gives one verdict."""
-        return [CHECKS[key] for key in self.checks or CHECKS if level in CHECKS[key].levels]
+        return [CHECKS[key] for key in (CHECKS if self.checks is None else self.checks) if level in CHECKS[key].levels]
 
     @property
     def cells(self) -> int:
@@ -71,7 +71,7 @@ class Unit:
 
 @lru_cache
 def _speaking(level: str, checks: tuple[str, ...] | None) -> int:
-    return sum(level in CHECKS[key].levels for key in checks or CHECKS)
+    return sum(level in CHECKS[key].levels for key in (CHECKS if checks is None else checks))
 
 
 def library_of(target: str) -> str:
@@ -211,12 +211,14 @@ def plan(
         offered = [method for method in METHODS if method in adapter.methods] if rules is None else rules
         # The first rule carries what does not depend on it, so it is one that the target has.
         ranked = sorted(dict.fromkeys(offered), key=lambda rule: not _has(adapter, rule))
+        # A check that is named and speaks of nothing the target has is UNSUPPORTED there, and no absence.
+        beyond = [CHECKS[key].levels[0] for key in asked or () if not {*CHECKS[key].levels} & {*adapter.levels}]
         for measure in dict.fromkeys(adapter.measures if measures is None else measures):
             fixed = dict[str, Any](adapter.measures.get(measure, {}))
             for index, method in enumerate(ranked if steps else ranked[:1] or ["bilinear"]):
                 levels = tuple(
-                    level for level in adapter.levels
-                    if (index == 0 or level in STEPPING) and _speaking(level, asked)
+                    level for level in (*adapter.levels, *dict.fromkeys(beyond))
+                    if (index == 0 or (level in STEPPING and level in adapter.levels)) and _speaking(level, asked)
                 )  # fmt: skip
                 places = product(dict.fromkeys(devices), adapter.dtypes if dtypes is None else dict.fromkeys(dtypes))
                 for device, dtype in places if levels else ():

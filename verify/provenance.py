@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import subprocess
@@ -27,6 +28,17 @@ def versions() -> dict[str, str]:
         if version is not None:
             found[name] = version
     return found
+
+
+@lru_cache(maxsize=1)
+def source() -> str:
+    """Digest of our own source; of the moment it is first asked, since what is loaded by then stays loaded."""
+    digest = hashlib.sha256()
+    root = Path(__file__).parents[1]
+    for package in ("verify", "hippo_ref", "hippo_fast"):
+        for path in sorted((root / package).rglob("*.py")):
+            digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
 
 
 def _version(name: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -101,15 +102,18 @@ def run(
 ) -> None:
     """Run the whole campaign: targets x measures x orders x rules x dtypes x devices x checks."""
     from verify import campaign, campaign_console, console, counterexamples  # noqa: PLC0415
+    from verify.cases import SEED_MOST  # noqa: PLC0415
     from verify.checks import SUITES  # noqa: PLC0415
     from verify.coverage import Requirement  # noqa: PLC0415
     from verify.executors import ExecutorError, make_executor  # noqa: PLC0415
-    from verify.folders import BusyError  # noqa: PLC0415
+    from verify.folders import BusyError, alone  # noqa: PLC0415
     from verify.provenance import usable_cores  # noqa: PLC0415
 
     outputs.refuse_misuse()
-    if timeout <= 0:
+    if not 0 < timeout < math.inf:
         fail(f"--timeout is {timeout}; accepted: seconds above 0")
+    if abs(seed) > SEED_MOST:
+        fail(f"--seed is {seed}; accepted: an integer of at most 63 bits")
     chosen, begun = replace(SUITES[suite.value], seed=seed), time.monotonic()
     try:
         required = None if require_coverage is None else Requirement.parse(require_coverage)
@@ -129,12 +133,16 @@ def run(
     _refuse_nothing(units)
     if dry_run:
         _foresee(units, judging, outputs)
-    watching = campaign_console.Watching(progress)
+    watching, result = campaign_console.Watching(progress), None
     try:
         with interruptible(), watching:
+            # Until all is told: who waits for the folder puts another store in the place of what is told of.
+            context.with_resource(alone(store / "turn", wait=wait))
             result = campaign.run(
                 units, store, executor=judging, expected=expected, seed=seed, watcher=watching, wait=wait
             )
+        with interruptible():
+            counterexamples.save_campaign(result, store / "counterexamples", campaign.default_oracle(), chosen)
     except BusyError as error:
         fail(f"--store: {error}, or give --wait SECONDS, or another --store")
     except ExecutorError as error:
@@ -144,12 +152,15 @@ def run(
     except OSError as error:
         fail(f"--store {store}: {error.strerror or error}")
     except KeyboardInterrupt:
-        typer.echo(f"hippo-verify: stopped; the same command goes on from what is finished in {store}", err=True)
+        how = (
+            f"the same command goes on from what is finished in {store}" if result is None
+            else f"every verdict is in {store}, and some inputs of failures are not written"
+        )  # fmt: skip
+        typer.echo(f"hippo-verify: stopped; {how}", err=True)
         seconds = time.monotonic() - begun
         typer.echo(campaign_console.summary_line("stopped", STOPPED, watching.counts, seconds, store), err=True)
         raise typer.Exit(STOPPED) from None
     result.required = required
-    counterexamples.save_campaign(result, store / "counterexamples", campaign.default_oracle(), chosen)
     result.provenance["command"] = ["hippo-verify", "run", *given_options(context, without=_BESIDE)]
 
     def tell() -> None:

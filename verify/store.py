@@ -53,6 +53,7 @@ class VerdictStore:
         self._places = Places(self._key)
         self._offsets, self._lengths, self._indexes = array("q"), array("q"), array("q")
         self._verdicts, self._digest = 0, ""
+        self._previous = self.path  # where a file is put that is not gone on with
         self._end = self._durable = 0  # lengths of what is whole and of what is safe
         self._file = -1
         self._held = contextlib.ExitStack()
@@ -81,9 +82,14 @@ class VerdictStore:
     def _temporary(self) -> Path:
         return self.path.with_name("verdicts.new.jsonl")
 
-    @property
-    def _previous(self) -> Path:
-        return self.path.with_name("verdicts.previous.jsonl")
+    def _kept_as(self) -> Path:
+        """Where the file that is there is put: in the place of the last one, unless that is more than it is."""
+        found = self.path.with_name("verdicts.previous.jsonl")
+        number = 1
+        while _ended(found) and not _ended(self.path):
+            number += 1
+            found = self.path.with_name(f"verdicts.previous-{number}.jsonl")
+        return found
 
     # What is there already.
 
@@ -103,6 +109,7 @@ class VerdictStore:
             scan.begin()
             other = self._other(scan, fingerprint)
         if other:
+            self._previous = self._kept_as()
             self.remarks.append(f"the verdicts in {self.path} are now in {self._previous.name}: {other}")
             self._leave()
             return False
@@ -118,7 +125,7 @@ class VerdictStore:
     def _other(self, scan: Scan, fingerprint: str) -> str:
         """Why a store is not gone on with, or nothing; its units are noted."""
         if scan.provenance.get("fingerprint") != fingerprint:
-            return "they are of other versions, sources, seed or expectations"
+            return "they are of another plan, or of other versions, sources, seed or expectations"
         if not scan.checked:
             return "they carry no digests, as those of an earlier version"
         for found in scan:
@@ -331,6 +338,16 @@ class VerdictStore:
             os.close(self._file)
             self._file = -1
         self._held.close()
+
+
+def _ended(path: Path) -> bool:
+    """Whether a file has the line of a campaign that reached its end."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(path.stat().st_size - 2**16, 0))
+            return any(line.startswith(b'{"kind": "end"') for line in file.read().splitlines()[-1:])
+    except FileNotFoundError:
+        return False
 
 
 def _barely_begun(file: BinaryIO) -> bool:

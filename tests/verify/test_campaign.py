@@ -141,8 +141,8 @@ def test_what_was_reported_is_durable_and_the_rest_is_done_later(whole, tmp_path
     assert len(asked) == len(set(asked))
 
 
-def test_other_options_go_on_in_the_same_folder_without_mixing(tmp_path):
-    """A wider plan takes over what is there; what is in no plan any more stays behind it, and is in no report."""
+def test_another_plan_begins_anew_in_the_same_folder(tmp_path):
+    """No verdict of another plan is counted, or shown, as one of this; what was there is kept beside it."""
     with pytest.raises(KeyboardInterrupt):
         ran(tmp_path, units=plan_of(18), watcher=Stopper(10))
     other = plan(OWN[2:3], measures=["legs"], methods=["zoh"], orders=[1, 2], checks=["scan"], suite=SUITES["quick"])
@@ -150,9 +150,23 @@ def test_other_options_go_on_in_the_same_folder_without_mixing(tmp_path):
     assert {verdict.case.target for verdict in report.verdicts} == {OWN[2]}
     assert len(report.verdicts) == report.coverage.asked == other.cells
     stored = open_store(tmp_path)
-    assert other.cells + 10 <= len(stored) <= other.cells + 18  # more may have been written than was told
-    first = [found.verdict.case.target for found in stored][: other.cells]
-    assert set(first) == {OWN[2]}
+    assert {found.verdict.case.target for found in stored} == {OWN[2]}
+    assert len(stored) == other.cells
+    assert stored.provenance["plan"]["units"] == report.provenance["plan"]["units"] == len(other)
+    kept = open_store(tmp_path / "verdicts.previous.jsonl")
+    assert 10 <= len(kept) <= 18  # more may have been written than was told
+
+
+@pytest.mark.parametrize(("source", "goes_on"), [("another", False), (None, True)])
+def test_verdicts_of_another_source_are_not_gone_on_with(whole, tmp_path, monkeypatch, source, goes_on):
+    """A tree that was dirty already may have changed since; one that is dirty through its own store has not."""
+    with pytest.raises(KeyboardInterrupt):
+        ran(tmp_path, UNITS, watcher=Stopper(5))
+    if source:
+        monkeypatch.setattr(campaign, "source", lambda: source)
+    monkeypatch.setattr("campaign_tools.PROVENANCE", {**collected(0), "dirty": True})
+    ran(tmp_path, UNITS)
+    assert (tmp_path / "verdicts.previous.jsonl").exists() is not goes_on
 
 
 @pytest.mark.parametrize("what", [{"timeout": 1.0}, {"checks": ("scan", "linearity")}, {"suite": SUITES["full"]}])

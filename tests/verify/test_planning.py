@@ -49,6 +49,17 @@ def test_a_unit_is_made_from_its_place():
         units[len(units)]
 
 
+def test_a_check_that_is_named_and_a_target_has_no_level_for_is_unsupported():
+    for named in (["step"], ["matrices", "step"]):
+        units = plan(["hippox-legs"], measures=["legs"], orders=[4], dtypes=["float64"], checks=named, suite=QUICK)
+        verdicts = [verdict for unit in units for verdict in run_unit(unit)]
+        assert [verdict.check for verdict in verdicts] == named
+        (step,) = (verdict for verdict in verdicts if verdict.check == "step")
+        assert step.status is Status.UNSUPPORTED
+        assert "hippox-legs has no level step; it has matrices" in step.message
+    assert not plan(["hippox-legs"], orders=[4], checks=[], suite=QUICK)
+
+
 def test_a_million_units_weigh_nothing():
     units = plan(
         [key for key in ADAPTERS if key.startswith("hippo-fast")], orders=range(1, 4097), checks=["scan"], suite=QUICK
@@ -121,6 +132,9 @@ WRONG = [
     ("checks = ['scan', 'matrix']", "checks, item 2, is 'matrix'; accepted: matrices"),
     ("suite = 'quik'", "suite is 'quik'; accepted: quick, full (did you mean quick?)"),
     ("seed = 0.5", "seed is 0.5; accepted: an integer"),
+    (f"seed = {2**63}", f"seed is {2**63}; accepted: an integer of at most 63 bits"),
+    ("suite = ['quick']", "suite is ['quick']; accepted: quick, full"),
+    ("orders = " + "[" * 3000, "is not TOML"),
     ("timeout = 0", "timeout is 0; accepted: seconds above 0"),
     ("timeout = inf", "timeout is inf; accepted: seconds above 0"),
     ("expected = 3", "expected is 3; accepted: the name of a TOML file"),

@@ -24,6 +24,7 @@ from verify.blocks import FILE, DamagedError, Scan, block, encoded, signed
 from verify.folders import BusyError
 from verify.places import Places
 from verify.store import VerdictStore
+from verify.stored import open_store
 from verify.verdict import SCHEMA
 
 UNITS = 6
@@ -316,6 +317,19 @@ def test_what_is_not_gone_on_with_is_kept(tmp_path, why, whole):
     if why != "other":
         gone_on_with(tmp_path, UNITS)
         assert file.read_bytes() == whole
+
+
+def test_a_finished_campaign_makes_no_room_for_a_stopped_one(tmp_path):
+    """Two wrong starts must not cost the campaign before them."""
+    whole = written(tmp_path, [0, 1]).read_bytes()
+    for wrong in ("first", "second", "third"):
+        with opened(tmp_path, wrong) as store:
+            store.add(0, key(0), unit(0))
+    assert (tmp_path / "verdicts.previous.jsonl").read_bytes() == whole
+    assert len(open_store(tmp_path / "verdicts.previous-2.jsonl")) == len(unit(0))
+    assert sorted(path.name for path in tmp_path.glob("verdicts*")) == [
+        "verdicts.jsonl", "verdicts.previous-2.jsonl", "verdicts.previous.jsonl",
+    ]  # fmt: skip
 
 
 def test_a_campaign_that_is_gone_on_with_keeps_where_it_began(tmp_path):

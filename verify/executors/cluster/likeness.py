@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from functools import lru_cache
 from importlib import metadata
-from pathlib import Path
 from typing import Final
 
-from verify.provenance import machine, versions
+from verify.provenance import machine, source, versions
 
-PACKAGES: Final = ("verify", "hippo_ref", "hippo_fast")
 CARRIERS: Final = ("cloudpickle", "dask", "distributed", "msgpack")
 """What takes units there and verdicts back."""
 MACHINE: Final = ("platform", "system", "blas")
@@ -24,7 +21,7 @@ def likeness() -> dict[str, str]:
     """What this process judges with; of the moment it is first asked, since what is loaded by then stays loaded."""
     found = {**versions(), **{name: metadata.version(name) for name in CARRIERS}}
     found |= {name: str(value) for name, value in machine().items() if name in MACHINE}
-    return {**found, "source": _source()}
+    return {**found, "source": source()}
 
 
 def differences(here: dict[str, str], there: dict[str, str]) -> list[str]:
@@ -41,12 +38,3 @@ def differences(here: dict[str, str], there: dict[str, str]) -> list[str]:
 def threads() -> dict[str, str | None]:
     """How many threads libraries are told to use here; a target is told the same wherever it runs."""
     return {name: os.environ.get(name) for name in THREADS}
-
-
-def _source() -> str:
-    digest = hashlib.sha256()
-    root = Path(__file__).parents[3]
-    for package in PACKAGES:
-        for path in sorted((root / package).rglob("*.py")):
-            digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
