@@ -145,6 +145,11 @@
   narrow.addEventListener("change", redraw);
   dark.addEventListener("change", redraw);
   window.matchMedia("print").addEventListener("change", redraw);
+  // A page of paper is narrower than most windows, and what does not fit on it is cut off.
+  window.addEventListener("beforeprint", () => {
+    for (const place of shown.keys()) Plotly.relayout(place, { width: Math.min(place.layout?.width ?? 680, 680) });
+  });
+  window.addEventListener("afterprint", redraw);
 
   for (const input of document.querySelectorAll("input[data-filter]")) {
     const items = [...document.querySelectorAll(input.dataset.filter)].map((item) => [item, item.textContent.toLowerCase()]);

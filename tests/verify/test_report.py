@@ -1,4 +1,5 @@
 import json
+import math
 import re
 import shlex
 import subprocess
@@ -18,7 +19,7 @@ from verify.case import Case
 from verify.report import canvas, coverage, failures, pictures, records, slopes, summary, write_report
 from verify.report.page import embedded, templates
 from verify.report.site import render
-from verify.verdict import Status
+from verify.verdict import Status, Verdict
 
 UNIT = '{"kind": "unit", "key": "a:quick:0"}'
 
@@ -153,7 +154,7 @@ def test_a_stopped_campaign_and_a_torn_line_are_said(store, tmp_path):
 
 def test_a_store_with_provenance_alone_gives_a_page(store, tmp_path):
     page = Page(write_report(store([json.dumps(PROVENANCE)]), tmp_path / "out").read_text(encoding="utf-8"))
-    assert "HiPPO verification empty" in page.words
+    assert "HiPPO verification unfinished" in page.words
     assert "The store holds no verdict." in page.words
 
 
@@ -336,3 +337,44 @@ def test_the_report_reads_verdicts_alone():
     )
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
+
+
+CASE = Case("ours", "legs", 4, level="scan")
+
+
+def failed(case, measured, check="scan", **changes):
+    message = "off"
+    found = Verdict(check, "c", case, Status.FAIL, measured, 1.0, "a lemma", 3, message=message)
+    return replace(found, **changes)
+
+
+def test_what_is_on_record_wrong_is_never_called_right():
+    known = [ended(Status.EXPECTED_FAIL, CASE, "known", check) for check in ("scan", "step")]
+    doubt = ended(Status.INCONCLUSIVE, CASE, "too close", "ode")
+    (found,) = summary.judgements([*known, doubt])
+    assert found.text.startswith("wrong in the way that is recorded: 2 of 3")
+    (found,) = summary.judgements([doubt])
+    assert found.text == "undecided: none of 1 checks could decide."
+
+
+def test_a_new_failure_is_told_before_what_is_on_record():
+    known = [ended(Status.EXPECTED_FAIL, replace(CASE, order=order), "known") for order in range(1, 20)]
+    (found,) = summary.judgements([*known, failed(CASE, 5.0, "ode", message="new")])
+    assert found.reasons[0][0] == "ode: new"
+    assert all(text.startswith("on record: ") for text, _, _ in found.reasons[1:])
+
+
+def test_a_failure_that_is_no_number_is_the_worst_ratio():
+    verdicts = [passed(CASE), failed(CASE, math.inf, "ode")]
+    assert summary.worst_ratio(verdicts) == math.inf
+    assert records.short(math.inf) == "∞"
+
+
+def test_an_unfinished_campaign_is_no_pass(store):
+    whole = records.read(store(lines_of(every_status())))
+    assert summary.headline(replace(whole, finished=True)) == summary.overall(whole.verdicts)
+    for status, word in ((Status.PASS, "unfinished"), (Status.FAIL, "fail"), (Status.ERROR, "error")):
+        verdict = passed(CASE) if status is Status.PASS else ended(status, CASE, "m")
+        cut = replace(whole, entries=(records.Entry(1, verdict, "quick", 0),), finished=False)
+        assert summary.headline(cut) == word
+        assert summary.SENTENCES[word]

@@ -50,7 +50,7 @@ def watched(page, complaints, asked, pictures=False):
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("request", lambda request: asked.append(request.url))
     if not pictures:
-        stub = {"body": "window.Plotly = { react() {} };", "content_type": "text/javascript"}
+        stub = {"body": "window.Plotly = { react() {}, relayout() {} };", "content_type": "text/javascript"}
         page.route("**/plotly-*.js", lambda route: route.fulfill(**stub))
     return page
 

@@ -40,7 +40,8 @@ TURNS = {
     (S.PASS, S.FAIL): Change.BROKEN,
     (S.PASS, S.ERROR): Change.BROKEN,
     (S.EXPECTED_FAIL, S.FAIL): Change.BROKEN,
-    (S.EXPECTED_FAIL, S.UNEXPECTED_PASS): Change.BROKEN,
+    (S.EXPECTED_FAIL, S.UNEXPECTED_PASS): Change.BETTER,
+    (S.UNEXPECTED_PASS, S.EXPECTED_FAIL): Change.RECORDED,
     (S.INCONCLUSIVE, S.FAIL): Change.BROKEN,
     (S.UNSUPPORTED, S.FAIL): Change.NEW_BAD,
     (S.FAIL, S.ERROR): Change.OTHERWISE,
@@ -48,7 +49,7 @@ TURNS = {
     (S.ERROR, S.PASS): Change.MENDED,
     (S.EXPECTED_FAIL, S.PASS): Change.MENDED,
     (S.FAIL, S.EXPECTED_FAIL): Change.EXPECTED,
-    (S.PASS, S.EXPECTED_FAIL): Change.EXPECTED,
+    (S.PASS, S.EXPECTED_FAIL): Change.RECORDED,
     (S.FAIL, S.UNSUPPORTED): Change.STOPPED,
     (S.PASS, S.UNSUPPORTED): Change.STOPPED,
     (S.PASS, S.INCONCLUSIVE): Change.UNDECIDED,
@@ -72,7 +73,7 @@ def test_what_is_gone_is_not_mended_and_what_is_new_and_fails_is_a_failure():
     assert change(recorded(S.FAIL), None) is Change.GONE
     assert change(None, recorded(S.FAIL)) is Change.NEW_BAD
     assert change(None, recorded(S.PASS)) is Change.NEW
-    assert {Change.GONE, Change.NEW_BAD, Change.BROKEN, Change.STOPPED} <= set(ALARMS)
+    assert {Change.GONE, Change.NEW_BAD, Change.BROKEN, Change.STOPPED, Change.RECORDED, Change.BETTER} <= set(ALARMS)
 
 
 def test_what_an_unfinished_campaign_has_not_reached_is_not_gone():

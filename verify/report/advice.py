@@ -74,11 +74,11 @@ def found(records: Records) -> str:
     """What came out, in a few sentences."""
     verdicts = records.verdicts
     number = counts(verdicts)
-    compared = sum(verdict.compared for verdict in verdicts)
+    compared = sum(verdict.compared for verdict in verdicts if verdict.status is Status.PASS)
     said = []
     if number[Status.PASS]:
         said.append(
-            f"{counted(number[Status.PASS], 'cell')} pass: each of their numbers, of {compared:,} compared in all, "
+            f"{counted(number[Status.PASS], 'cell')} pass: each of the {compared:,} numbers compared in them "
             "lies within a bound that is derived, not chosen."
         )
     nearest = max(
@@ -129,8 +129,9 @@ def attention(
         rest = sum(len(entries) for _, entries in causes[LISTED:])
         points.append(
             Point(
-                "fail", f"{counted(len(causes) - LISTED, 'further cause')}, in {counted(rest, 'cell')}.", "",
-                "#failures", "all failures",
+                WORDS[causes[LISTED][0][0]],
+                f"{counted(len(causes) - LISTED, 'further cause')}, in {counted(rest, 'cell')}.", "", "#failures",
+                "all failures",
             )
         )  # fmt: skip
     points += [Point("note", f"{note[:1].upper()}{note[1:].rstrip('.')}.") for note in records.notes]

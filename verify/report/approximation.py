@@ -65,6 +65,9 @@ def missed(verdict: Verdict) -> list[Missed]:
     for name, record in verdict.details.items():
         if isinstance(record, dict) and {"J", "error", "smoothness"} <= set(record):
             error, bound, floor, smooth = (number(record.get(key)) for key in ("error", "J", "floor", "smoothness"))
+            kept, energy = number(record.get("kept")), number(record.get("energy"))
+            if error == 0 and kept is not None and energy is not None and kept - energy > (floor or 0.0) ** 2:
+                error = math.sqrt(kept - energy)  # a state with more energy than the signal has is off by as much
             known = bound if bound is not None and bound < NONE else None
             found.append(Missed(verdict, name, error, known, floor, int(smooth or 0)))
     return found

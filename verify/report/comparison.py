@@ -11,12 +11,14 @@ that are judged (2^20 of them), and not told apart. A quotient that crosses 1 is
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from verify.report.records import SEVERITY, Entry, variant
+from verify.report.summary import ratio_of
 from verify.verdict import Status
 
 MUCH = 4.0
@@ -32,22 +34,24 @@ class Change(StrEnum):
     """What became of a cell; the values are what a reader sees, those that matter most first."""
 
     BROKEN = "newly failing"
+    RECORDED = "newly failing, as is on record"
+    BETTER = "passing against the record"
     NEW_BAD = "run for the first time, and failing"
     UNDECIDED = "undecided now"
     STOPPED = "no longer run"
     GONE = "gone"
     UNREACHED = "not reached yet"
     OTHERWISE = "failing in another way"
-    GREW = "nearer to the bound"
+    GREW = "error grew"
     EXPECTED = "now expected to fail"
     MENDED = "mended"
     DECIDED = "decided now"
     RUNS = "now run"
-    SHRANK = "further from the bound"
+    SHRANK = "error shrank"
     NEW = "new"
 
 
-ALARMS = (Change.BROKEN, Change.NEW_BAD, Change.UNDECIDED, Change.STOPPED, Change.GONE)
+ALARMS = (Change.BROKEN, Change.RECORDED, Change.BETTER, Change.NEW_BAD, Change.UNDECIDED, Change.STOPPED, Change.GONE)
 """Changes that need attention."""
 WHOLESALE = (Change.GONE, Change.UNREACHED, Change.RUNS, Change.NEW)
 """Changes of which a reader wants to know where they are, not each cell."""
@@ -78,7 +82,7 @@ class Moved:
     def factor(self) -> float | None:
         """How many times its error ÷ bound is what it was; None where it cannot be said."""
         before, after = _ratio(self.before), _ratio(self.after)
-        return after / before if before and after is not None else None
+        return after / before if before and before < math.inf and after is not None else None
 
 
 @dataclass(frozen=True)
@@ -188,7 +192,7 @@ def _weight(entry: Entry) -> tuple[int, float]:
 
 def _ratio(entry: Entry | None) -> float | None:
     """Error ÷ bound, at least `FLOOR`."""
-    ratio = entry.verdict.ratio if entry is not None else None
+    ratio = ratio_of(entry.verdict) if entry is not None else None
     return None if ratio is None else max(ratio, FLOOR)
 
 
@@ -203,6 +207,8 @@ def _change(before: Entry | None, after: Entry) -> Change | None:
     old, new = _ratio(before), _ratio(after)
     if old is None or new is None:
         return None
+    if new == old:  # both infinite, perhaps
+        return None
     if new >= MUCH * old:
         return Change.GREW
     return Change.SHRANK if old >= MUCH * new else None
@@ -210,6 +216,8 @@ def _change(before: Entry | None, after: Entry) -> Change | None:
 
 def _turned(was: Status, now: Status) -> Change:
     """What a change of status is."""
+    if now is Status.UNEXPECTED_PASS:
+        return Change.BETTER
     if now in BAD:
         return Change.OTHERWISE if was in BAD else Change.NEW_BAD if was is Status.UNSUPPORTED else Change.BROKEN
     if now is Status.INCONCLUSIVE:
@@ -217,7 +225,8 @@ def _turned(was: Status, now: Status) -> Change:
     if now is Status.UNSUPPORTED:
         return Change.STOPPED
     if now is Status.EXPECTED_FAIL:
-        return Change.EXPECTED
+        # A wide entry of the record may have caught what was right before.
+        return Change.RECORDED if was in (Status.PASS, Status.UNEXPECTED_PASS) else Change.EXPECTED
     if was is Status.UNSUPPORTED:
         return Change.RUNS
     return Change.DECIDED if was is Status.INCONCLUSIVE else Change.MENDED

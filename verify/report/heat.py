@@ -96,10 +96,15 @@ def rank_of(verdict: Verdict) -> tuple[int, float]:
     return RANK[verdict.status], -ratio(verdict)
 
 
+def was_judged(verdict: Verdict) -> bool:
+    """Whether an answer was judged; a crash that was expected is recorded as a failure, and has no bound."""
+    return verdict.status in JUDGED and (verdict.status is not Status.EXPECTED_FAIL or verdict.bound is not None)
+
+
 def sign(verdict: Verdict) -> str:
     """The text of a cell: a letter for whatever is no pass, and the ratio where one was judged."""
     letter = "" if verdict.status is Status.PASS else LETTERS[verdict.status]
-    return f"{letter} {brief(ratio(verdict))}".strip() if verdict.status in JUDGED else letter
+    return f"{letter} {brief(ratio(verdict))}".strip() if was_judged(verdict) else letter
 
 
 def brief(value: float) -> str:
@@ -159,7 +164,7 @@ def _picture(target: str, name: str, grid: Grid) -> Picture:
     ]
     rows = rows[::-1]  # Plotly counts from below
     cells = [[grid.rows[row].get(column) for column in columns] for row in rows]
-    judged = [[c if c is not None and c.verdict.status in JUDGED else None for c in line] for line in cells]
+    judged = [[c if c is not None and was_judged(c.verdict) else None for c in line] for line in cells]
     roomy = len(columns) <= READABLE
     labels = _labels(rows)
     axes = [[label(measure) for measure, _ in columns], [str(order) for _, order in columns]]
@@ -186,7 +191,7 @@ def _picture(target: str, name: str, grid: Grid) -> Picture:
         (i, j, c)
         for i, line in enumerate(cells)
         for j, c in enumerate(line)
-        if c is not None and c.verdict.status not in JUDGED
+        if c is not None and not was_judged(c.verdict)
     ]
     data = [trace]
     if others:
@@ -246,7 +251,7 @@ def _hover(cell: Cell) -> str:
         f"<b>{escaped(verdict.case.target)}</b>, {escaped(name_of(verdict))}",
         escaped(verdict.case.describe()),
         f"{WORDS[verdict.status]}: error {short(verdict.measured)}, bound {short(verdict.bound)}"
-        if verdict.status in JUDGED or verdict.measured is not None
+        if was_judged(verdict) or verdict.measured is not None
         else WORDS[verdict.status],
         wrapped(verdict.message, 240) if verdict.message else "",
         f"the gravest of {cell.counted} verdicts" if cell.counted > 1 else "",

@@ -26,7 +26,7 @@ def markdown(records: Records, comparison: Comparison | None = None, room: int =
 
 def _lines(records: Records, comparison: Comparison | None) -> Iterator[str]:
     numbers = failures.numbered(records)
-    word = summary.overall(records.verdicts)
+    word = summary.headline(records)
     yield f"## hippo-verify: {word}"
     yield ""
     yield summary.SENTENCES[word]

@@ -70,8 +70,10 @@ def _ends(curves: Sequence[Curve]) -> tuple[float, float]:
 
 
 def _place(found: Curve, ends: tuple[float, float]) -> float:
-    """Where an order stands; what shows none, or one beyond the axis, at its end."""
-    return ends[1] if found.shown is None else min(max(found.shown, ends[0]), ends[1])
+    """Where an order stands; one beyond the axis at its end. What shows none has failed to, or rounding hides it."""
+    if found.shown is None:
+        return ends[0] if found.verdict.status in (Status.FAIL, Status.EXPECTED_FAIL) else ends[1]
+    return min(max(found.shown, ends[0]), ends[1])
 
 
 def _hover(found: Curve) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,7 +65,7 @@ def variant(case: Case) -> str:
 
 def short(value: float | None) -> str:
     """A number for a table: three digits, or a dash."""
-    return "–" if value is None else "0" if value == 0 else f"{value:.3g}"
+    return "–" if value is None else "0" if value == 0 else "∞" if value == math.inf else f"{value:.3g}"
 
 
 def counted(number: int, noun: str) -> str:

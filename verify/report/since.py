@@ -28,5 +28,10 @@ def since(earlier: Path, records: Records) -> Comparison:
             "was made before the campaign was run again"
         )
     return compare(
-        lean(found), records.entries, found.provenance, records.provenance, str(earlier), finished=records.finished
+        lean(found),
+        records.entries,
+        found.provenance,
+        records.provenance,
+        str(earlier) if found.finished else f"{earlier} (which is not finished)",
+        finished=records.finished,
     )

@@ -39,7 +39,7 @@ def render(records: Records, claims: Results | None = None, comparison: Comparis
     verdicts = records.verdicts
     shelf = Shelf()
     findings = failures.numbered(records)
-    word = summary.overall(verdicts)
+    word = summary.headline(records)
     number = summary.counts(verdicts)
     shared: dict[str, Any] = {
         "records": records,

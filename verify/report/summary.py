@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,8 +14,9 @@ from verify.verdict import Status, Verdict
 
 SENTENCES = {
     "fail": "At least one target fails where it should not, or passes where a failure is on record.",
-    "error": "No check failed, but at least one target crashed, hung or could not be asked.",
-    "inconclusive": "Nothing failed, but at least one check could not decide.",
+    "error": "No check failed unexpectedly, but at least one target crashed, hung or could not be asked.",
+    "inconclusive": "Nothing failed unexpectedly, but at least one check could not decide.",
+    "unfinished": "The campaign is not finished. Nothing failed unexpectedly so far; what is missing may.",
     "empty": "Nothing was checked.",
     "pass": "Every check that applies passed, apart from the failures that were expected.",
 }
@@ -66,6 +68,12 @@ def overall(verdicts: Sequence[Verdict]) -> str:
     return "pass" if found[Status.PASS] or found[Status.EXPECTED_FAIL] else "empty"
 
 
+def headline(records: Records) -> str:
+    """The word above a report: that of `overall`, or ``unfinished`` where what is missing could make it graver."""
+    word = overall(records.verdicts)
+    return word if records.finished or word in ("fail", "error") else "unfinished"
+
+
 def gravest(verdicts: Iterable[Verdict]) -> Status:
     """The status that matters most."""
     present = {verdict.status for verdict in verdicts}
@@ -73,8 +81,14 @@ def gravest(verdicts: Iterable[Verdict]) -> Status:
 
 
 def worst_ratio(verdicts: Iterable[Verdict]) -> float | None:
-    """The largest error ÷ bound, None where nothing was measured."""
-    return max((ratio for verdict in verdicts if (ratio := verdict.ratio) is not None), default=None)
+    """The largest error ÷ bound, None where nothing was measured; infinite where what failed is no number."""
+    return max((ratio for verdict in verdicts if (ratio := ratio_of(verdict)) is not None), default=None)
+
+
+def ratio_of(verdict: Verdict) -> float | None:
+    """Error ÷ bound; infinite for a failure whose error is no finite number."""
+    failed = verdict.status in (Status.FAIL, Status.EXPECTED_FAIL) and verdict.bound is not None
+    return math.inf if failed and verdict.ratio is None else verdict.ratio
 
 
 def rows(verdicts: Sequence[Verdict]) -> list[Row]:
@@ -101,7 +115,8 @@ def _judgement(target: str, verdicts: Sequence[Verdict]) -> Judgement:
     number = counts(verdicts)
     ran = sum(number.values()) - number[Status.UNSUPPORTED]
     status = gravest(verdicts)
-    passed, failed = number[Status.PASS], number[Status.FAIL]
+    passed, failed, known = number[Status.PASS], number[Status.FAIL], number[Status.EXPECTED_FAIL]
+    recorded = f", {known} fail as is on record" if known else ""
     if not ran:
         text = "not checked: no property that was asked for applies to it."
     elif failed:
@@ -111,7 +126,14 @@ def _judgement(target: str, verdicts: Sequence[Verdict]) -> Judgement:
             f"better than recorded: {number[status]} of {ran} checks were expected to fail and pass; update the record."
         )
     elif status is Status.ERROR:
-        text = f"not fully asked: {number[status]} of {ran} checks ended in an error; {passed} passed."
+        text = f"not fully asked: {number[status]} of {ran} checks ended in an error; {passed} passed{recorded}."
+    elif status is Status.INCONCLUSIVE and known:
+        text = (
+            f"wrong in the way that is recorded: {known} of {ran} checks fail as expected, {passed} pass, "
+            f"{number[status]} could not decide."
+        )
+    elif status is Status.INCONCLUSIVE and not passed:
+        text = f"undecided: none of {ran} checks could decide."
     elif status is Status.INCONCLUSIVE:
         text = f"right wherever it could be decided: {passed} of {ran} checks pass, {number[status]} could not decide."
     elif status is Status.EXPECTED_FAIL:
@@ -123,10 +145,13 @@ def _judgement(target: str, verdicts: Sequence[Verdict]) -> Judgement:
 
 
 def _reasons(verdicts: Sequence[Verdict], limit: int = 8) -> list[tuple[str, str, int]]:
-    """Causes, those that explain most verdicts first."""
-    found = Counter(cause(v) for v in verdicts if v.status not in (Status.PASS, Status.UNSUPPORTED))
-    ordered = found.most_common()
-    listed = [(text, evidence, number) for (text, evidence), number in ordered[:limit]]
+    """Causes, the gravest first, then those that explain most verdicts; what is on record explains nothing new."""
+    found = Counter((v.status, *cause(v)) for v in verdicts if v.status not in (Status.PASS, Status.UNSUPPORTED))
+    ordered = sorted(found.items(), key=lambda item: (SEVERITY.index(item[0][0]), -item[1]))
+    listed = [
+        (f"on record: {text}" if status is Status.EXPECTED_FAIL else text, evidence, number)
+        for (status, text, evidence), number in ordered[:limit]
+    ]
     if len(ordered) > limit:
         rest = sum(number for _, number in ordered[limit:])
         listed.append((f"and {len(ordered) - limit} further causes, listed under failures", "", rest))
