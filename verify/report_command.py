@@ -117,11 +117,12 @@ def make(
     paths: list[Path] = []
     if store is not None:
         from verify.report.folder import write_folder  # noqa: PLC0415 -- heavy libraries are imported when used
-        from verify.report.lean import read  # noqa: PLC0415
+        from verify.report.lean import lean  # noqa: PLC0415
+        from verify.report.records import read  # noqa: PLC0415
         from verify.report.since import since  # noqa: PLC0415
         from verify.report.site import render  # noqa: PLC0415
 
-        records = read(store)
+        records = read(store, lean)
         comparison = since(baseline, records) if baseline is not None else None
         paths.append(write_folder(folder, render(records, found, comparison)))
         paths += _beside(records, comparison, store, markdown, parquet)

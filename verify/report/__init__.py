@@ -27,10 +27,11 @@ def write_report(store: Path, folder: Path, claims: Results | None = None, earli
         ValueError: a store holds no verdicts of ours, or both stores are the same.
     """
     from verify.report.folder import write_folder  # noqa: PLC0415 -- heavy libraries are imported when used
-    from verify.report.lean import read  # noqa: PLC0415
+    from verify.report.lean import lean  # noqa: PLC0415
+    from verify.report.records import read  # noqa: PLC0415
     from verify.report.since import since  # noqa: PLC0415
     from verify.report.site import render  # noqa: PLC0415
 
-    records = read(Path(store))
+    records = read(Path(store), lean)
     comparison = since(Path(earlier), records) if earlier is not None else None
     return write_folder(Path(folder), render(records, claims, comparison))

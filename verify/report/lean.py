@@ -9,12 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from verify.case import Case
-from verify.report.records import Entry, Records
-from verify.stored import open_store
+from verify.report.records import Entry
 from verify.verdict import Status, Verdict
 
 PLAIN = (Status.PASS, Status.UNSUPPORTED)
@@ -84,18 +82,3 @@ def largest(given: Mapping[str, Any], read: int | None = None) -> float | None:
         return math.ldexp(max(sizes), exponent) if sizes and isinstance(exponent, int) else None
     except (ValueError, OverflowError):
         return None
-
-
-def read(store: Path) -> Records:
-    """A store in memory, as lean as that goes; it is read once.
-
-    Args:
-        store: folder with ``verdicts.jsonl``, or the file itself.
-
-    Raises:
-        OSError: it cannot be read.
-        ValueError: it holds no verdicts, or something else than verdicts.
-    """
-    found = open_store(store)
-    entries = tuple(lean(found))
-    return Records(found.path, found.provenance, entries, found.notes, found.finished, found.torn, found.units)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,18 +42,21 @@ class Records:
         object.__setattr__(self, "verdicts", tuple(entry.verdict for entry in self.entries))
 
 
-def read(store: Path) -> Records:
-    """A store, in full.
+def read(store: Path, form: Callable[[Iterable[Entry]], Iterable[Entry]] = iter) -> Records:
+    """A store in memory; it is read once.
 
     Args:
         store: folder with ``verdicts.jsonl``, or the file itself.
+        form: what is kept of its verdicts; default: all of each.
 
     Raises:
         OSError: it cannot be read.
         ValueError: it holds no verdicts, or something else than verdicts.
     """
     found = open_store(store)
-    return Records(found.path, found.provenance, tuple(found), found.notes, found.finished, found.torn, found.units)
+    return Records(
+        found.path, found.provenance, tuple(form(found)), found.notes, found.finished, found.torn, found.units
+    )
 
 
 def variant(case: Case) -> str:
